@@ -1,0 +1,95 @@
+"""The supervisor's configuration file and control socket."""
+
+import os
+import re
+import shlex
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cli.stack.errors import HomeUnusableError
+from cli.stack.home import Home
+from cli.stack.programs import Program
+
+# A socket's path holds 108 bytes on Linux and 104 on macOS; the supervisor appends its pid while it makes the socket.
+LONGEST_SOCKET_PATH = 90
+
+
+def socket_for(home: Home) -> Path:
+    """Return a path for the control socket: in `run/`, or in a fresh private directory where that path is too long."""
+    near = home.run / "supervisor.sock"
+    if len(os.fsencode(near)) <= LONGEST_SOCKET_PATH:
+        return near
+    return Path(tempfile.mkdtemp(prefix="partywall-")) / near.name
+
+
+def remove_socket(home: Home, socket: Path) -> None:
+    """Remove the control socket, and the directory that was made for it."""
+    socket.unlink(missing_ok=True)
+    if socket.parent != home.run and socket.parent.exists():
+        socket.parent.rmdir()
+
+
+def configuration(home: Home, programs: Sequence[Program], socket: Path) -> str:
+    """Return the text of `supervisord.conf`. Programs stop in the reverse of their order, should it have to stop them.
+
+    Raises:
+        HomeUnusableError: a path cannot be written down in this format.
+    """
+    supervisord = {
+        "logfile": str(home.log("supervisor")),
+        "logfile_maxbytes": "10MB",
+        "logfile_backups": "1",
+        "pidfile": str(home.run / "supervisord.pid"),
+        "silent": "true",
+        "umask": "077",
+    }
+    if os.geteuid() == 0:
+        supervisord["user"] = "root"  # said on purpose: without it, it warns that it runs as root
+    interface = {"supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"}
+    return "\n".join(
+        [
+            _section("supervisord", supervisord),
+            _section("unix_http_server", {"file": str(socket), "chmod": "0600"}),
+            _section("rpcinterface:supervisor", interface),
+            *(_program(program, n, home.log(program.name)) for n, program in enumerate(programs, start=1)),
+        ]
+    )
+
+
+def _program(program: Program, priority: int, log: Path) -> str:
+    settings = {
+        "command": shlex.join(program.command),
+        "directory": str(program.directory),
+        "priority": str(priority),
+        "autostart": "false",
+        "autorestart": "true",
+        "startsecs": "1",
+        "stopsignal": program.stop_signal,
+        "stopwaitsecs": str(program.stop_seconds),
+        # The order to stop is for the parent: Celery's children would drop the job they are in. Killing is for all.
+        "stopasgroup": "false",
+        "killasgroup": "true",
+        "redirect_stderr": "true",
+        "stdout_logfile": str(log),
+        "stdout_logfile_maxbytes": "10MB",
+        "stdout_logfile_backups": "3",
+    }
+    if program.system_user is not None:
+        settings["user"] = program.system_user
+    if program.environment:
+        settings["environment"] = ",".join(f'{name}="{value}"' for name, value in program.environment.items())
+    return _section(f"program:{program.name}", settings)
+
+
+def _section(title: str, settings: Mapping[str, str]) -> str:
+    for name, value in settings.items():
+        # The format takes these as the start of a comment and has no way to quote them.
+        if re.search(r"\s[;#]|[\r\n]", value):
+            raise HomeUnusableError(
+                "A path holds a blank followed by ; or #, which the supervisor cannot read",
+                **{name: value},
+                hint="Choose another PARTYWALL_HOME, or move the project.",
+            )
+    lines = [f"{name}={value.replace('%', '%%')}" for name, value in settings.items()]
+    return "\n".join([f"[{title}]", *lines, ""])

@@ -1,0 +1,1 @@
+"""The only package that talks to PostgreSQL: tenancy, jobs, tenants, errors, migrations."""

@@ -1,0 +1,142 @@
+"""One attempt of a job, as the worker that runs it sees it: claim, progress, checkpoint, finish, fail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from db.context import TenantContext
+from db.jobs import JobState
+from db.roles import Role
+from db.session import Executor, platform_connection
+from db.transport import Statement, TenantConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The right to run a job once, until `lease_expires_at`."""
+
+    job_id: UUID
+    number: int
+    """From 1; never reset."""
+    max_attempts: int
+    payload: Any
+    checkpoint: Any | None
+    tenant_slug: str
+    tenant_name: str
+    lease_expires_at: datetime
+    context: TenantContext
+
+
+_CLAIM = text("select * from partywall.claim(:tenant, :job_ids, :nonce, :task, :worker, make_interval(secs => :lease))")
+_FAIL = text("select partywall.fail(:error, make_interval(secs => :retry_after))").bindparams(
+    bindparam("error", type_=JSONB)
+)
+_PROGRESS = text("select partywall.report_progress(:current, :total, :note)")
+_CHECKPOINT = text("select partywall.save_checkpoint(:state)").bindparams(bindparam("state", type_=JSONB))
+
+_HOLD_LEASE: Statement = ("select partywall.hold_lease()", ())
+
+
+def claim(
+    connection: Connection,
+    *,
+    tenant_id: UUID,
+    job_ids: Sequence[UUID],
+    nonce: UUID,
+    task_name: str,
+    worker: str,
+    lease_seconds: float,
+) -> list[Attempt]:
+    """Return the attempts this message may run, in the order of `job_ids`. One round trip.
+
+    An empty list means that someone else has the jobs or that they are over: drop the message.
+
+    Raises:
+        TenantUnknownError, TenantSuspendedError, TenantDeletingError: nothing was claimed; the jobs stay.
+    """
+    rows = connection.execute(
+        _CLAIM,
+        {
+            "tenant": tenant_id,
+            "job_ids": list(job_ids),
+            "nonce": nonce,
+            "task": task_name,
+            "worker": worker,
+            "lease": lease_seconds,
+        },
+    ).all()
+    connection.commit()
+    return [
+        Attempt(
+            job_id=row.job_id,
+            number=row.attempt,
+            max_attempts=row.max_attempts,
+            payload=row.payload,
+            checkpoint=row.checkpoint,
+            tenant_slug=row.tenant_slug,
+            tenant_name=row.tenant_name,
+            lease_expires_at=row.lease_expires_at,
+            context=TenantContext.of(row.token),
+        )
+        for row in rows
+    ]
+
+
+def fence(connection: Connection) -> None:
+    """From now on let this connection commit only while its attempt holds the lease."""
+    _driver(connection).fence = _HOLD_LEASE
+
+
+def finish(connection: Connection, *, result: Any | None) -> None:
+    """Commit the body's effects and the success of its attempt, in one transaction and one round trip.
+
+    Raises:
+        LeaseLostError: nothing was kept.
+    """
+    if not connection.in_transaction():
+        connection.begin()
+    _driver(connection).fence = ("select partywall.finish(%s)", (Jsonb(result),))
+    connection.commit()
+
+
+def fail(connection: Connection, *, error: dict[str, Any], retry_after_seconds: float | None) -> JobState:
+    """Record a failed attempt whose effects were rolled back; return the state its job is in now.
+
+    `retry_after_seconds` None means never again.
+
+    Raises:
+        LeaseLostError: another attempt has the job, or it is over.
+    """
+    _driver(connection).fence = None
+    state = connection.execute(_FAIL, {"error": error, "retry_after": retry_after_seconds}).scalar_one()
+    connection.commit()
+    return JobState(state)
+
+
+def report_progress(context: TenantContext, *, current: int, total: int | None, note: str | None) -> None:
+    """Show how far the body is, at once and outside its transaction.
+
+    Raises:
+        LeaseLostError: stop working; nothing will be kept.
+    """
+    with platform_connection(Role.WORKER, context=context) as connection:
+        connection.execute(_PROGRESS, {"current": current, "total": total, "note": note})
+
+
+def save_checkpoint(executor: Executor, *, state: Any) -> None:
+    """Store where a retry goes on from, in the transaction of the work it stands for.
+
+    Raises:
+        LeaseLostError: nothing of this transaction will be kept.
+    """
+    executor.execute(_CHECKPOINT, {"state": state})
+
+
+def _driver(connection: Connection) -> TenantConnection:
+    return cast("TenantConnection", connection.connection.driver_connection)

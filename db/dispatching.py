@@ -1,0 +1,72 @@
+"""What the dispatcher and the reaper ask of the database. Both see ids and timing, never a payload."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from db.jobs import JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """One job to hand to the broker. `nonce` is the proof, good once, that the message came from a dispatch."""
+
+    tenant_id: UUID
+    tenant_slug: str
+    job_id: UUID
+    task_name: str
+    queue: str
+    nonce: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredLease:
+    """One attempt that did not end in time, and what became of its job."""
+
+    tenant_id: UUID
+    job_id: UUID
+    attempt: int
+    state: JobState
+
+
+def dispatch(
+    connection: Connection, *, batch_limit: int, in_flight_limit: int, resend_after_seconds: float
+) -> list[Dispatched]:
+    """Return the jobs the broker is to be told of next, already committed as `dispatched`. One round trip."""
+    rows = connection.execute(
+        text("select * from partywall.dispatch(:batch_limit, :in_flight_limit, make_interval(secs => :resend_after))"),
+        {"batch_limit": batch_limit, "in_flight_limit": in_flight_limit, "resend_after": resend_after_seconds},
+    ).all()
+    connection.commit()
+    return [
+        Dispatched(
+            tenant_id=row.tenant_id,
+            tenant_slug=row.tenant_slug,
+            job_id=row.job_id,
+            task_name=row.task_name,
+            queue=row.queue,
+            nonce=row.nonce,
+        )
+        for row in rows
+    ]
+
+
+def undo_dispatch(connection: Connection, nonces: Iterable[UUID]) -> int:
+    """Take back jobs that could not be handed to the broker; return how many wait again."""
+    taken_back = connection.execute(
+        text("select partywall.undo_dispatch(:nonces)"), {"nonces": list(nonces)}
+    ).scalar_one()
+    connection.commit()
+    return int(taken_back)
+
+
+def expire_leases(connection: Connection, *, limit: int) -> list[ExpiredLease]:
+    """Take back the jobs of attempts whose lease ran out, at most `limit`; return what became of each."""
+    rows = connection.execute(text("select * from partywall.expire_leases(:batch_limit)"), {"batch_limit": limit}).all()
+    connection.commit()
+    return [
+        ExpiredLease(tenant_id=row.tenant_id, job_id=row.job_id, attempt=row.attempt, state=JobState(row.new_state))
+        for row in rows
+    ]

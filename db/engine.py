@@ -1,0 +1,162 @@
+"""Engines, one per role and process, and the three moments at which they guard a context: begin, error, return.
+
+Nothing outside this module builds an engine or takes "the database" for granted.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolResetState, QueuePool
+
+from db.context import TenantContext
+from db.errors import NoTenantError, from_database
+from db.roles import Role
+from db.settings import DatabaseSettings
+from db.transport import Opening, connect, connect_async
+
+TENANT: Final = "partywall_tenant"
+"""Execution option: the `TenantContext` of every transaction, or None where the platform speaks for itself."""
+ONE_STATEMENT: Final = "partywall_one_statement"
+"""Execution option: True sends no BEGIN. The context and one statement are a transaction of their own, 1 round trip."""
+
+_engines: dict[Role, Engine] = {}
+_async_engines: dict[Role, AsyncEngine] = {}
+
+
+def engine_for(role: Role) -> Engine:
+    """Return this process's engine for the role, made on first use: a connection never crosses a fork.
+
+    Raises:
+        SettingMissingError: the role has no DSN.
+    """
+    if role not in _engines:
+        settings = DatabaseSettings.load()
+        _engines[role] = build_engine(
+            settings.url(role), settings=settings, application_name=f"partywall-{role.value}"
+        )
+    return _engines[role]
+
+
+def async_engine_for(role: Role) -> AsyncEngine:
+    """Return this process's asyncio engine for the role. Use it on one event loop only."""
+    if role not in _async_engines:
+        settings = DatabaseSettings.load()
+        _async_engines[role] = build_async_engine(
+            settings.url(role), settings=settings, application_name=f"partywall-{role.value}"
+        )
+    return _async_engines[role]
+
+
+def build_engine(url: str, *, settings: DatabaseSettings, application_name: str) -> Engine:
+    """Return a guarded engine for a DSN. Most code wants `engine_for()`."""
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: connect(
+            url, timeout_seconds=settings.connect_timeout_seconds, application_name=application_name
+        ),
+        poolclass=QueuePool,
+        pool_size=settings.pool_size,
+        max_overflow=settings.pool_size,
+        **_POOL_HABITS,
+    )
+    _guard(engine)
+    return engine
+
+
+def build_async_engine(url: str, *, settings: DatabaseSettings, application_name: str) -> AsyncEngine:
+    """Return a guarded asyncio engine for a DSN. Most code wants `async_engine_for()`."""
+    engine = create_async_engine(
+        "postgresql+psycopg_async://",
+        async_creator=lambda: connect_async(
+            url, timeout_seconds=settings.connect_timeout_seconds, application_name=application_name
+        ),
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=settings.pool_size,
+        max_overflow=settings.pool_size,
+        **_POOL_HABITS,
+    )
+    _guard(engine.sync_engine)
+    return engine
+
+
+_POOL_HABITS: dict[str, Any] = {
+    # The connection used last is warm; the others may be closed by a pooler without anyone waiting.
+    "pool_use_lifo": True,
+    # `_on_reset` rolls back itself, so that it can discard the session's state right after.
+    "pool_reset_on_return": None,
+    # Would look up an extension's oids on every new connection, for a type that nobody here uses.
+    "use_native_hstore": False,
+}
+
+
+def _guard(engine: Engine) -> None:
+    event.listen(engine, "begin", _on_begin)
+    event.listen(engine, "handle_error", _on_error, retval=True)
+    event.listen(engine, "reset", _on_reset)
+
+
+def opening(context: TenantContext | None, *, one_statement: bool) -> Opening:
+    """Return what goes ahead of a transaction's first statement."""
+    begin: Opening = () if one_statement else (("begin", ()),)
+    enter: Opening = () if context is None else (("select partywall.enter(%s)", (context.token,)),)
+    return begin + enter
+
+
+def _on_begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if TENANT not in options:
+        raise NoTenantError(
+            hint="Open the transaction with tenant_session(), or with platform_connection() where no tenant is meant."
+        )
+    driver: Any = connection.connection.driver_connection
+    driver.opening = opening(options[TENANT], one_statement=options.get(ONE_STATEMENT, False))
+
+
+def _on_error(context: ExceptionContext) -> BaseException | None:
+    return from_database(context.original_exception)
+
+
+def _on_reset(dbapi_connection: Any, record: ConnectionPoolEntry, state: PoolResetState) -> None:
+    """Leave nothing behind: no transaction, setting, listener, lock, cursor, temporary object, plan or fence."""
+    if state.terminate_only or not state.asyncio_safe:
+        # About to be closed, which forgets more than any reset.
+        return
+    driver: Any = record.driver_connection
+    driver.fence = None
+    dbapi_connection.rollback()
+    cursor = dbapi_connection.cursor()
+    try:
+        cursor.execute("discard all")
+    finally:
+        cursor.close()
+
+
+def dispose_engines() -> None:
+    """Close this process's idle connections and forget its settings. The next use reads and opens anew."""
+    for engine in _engines.values():
+        engine.dispose()
+    _engines.clear()
+
+
+async def dispose_async_engines() -> None:
+    """Close the event loop's idle connections."""
+    for engine in _async_engines.values():
+        await engine.dispose()
+    _async_engines.clear()
+
+
+def _forget_engines() -> None:
+    # The sockets belong to the parent: forget them without saying goodbye to the server.
+    engines: list[Callable[..., None]] = [engine.dispose for engine in _engines.values()]
+    engines += [engine.sync_engine.dispose for engine in _async_engines.values()]
+    for dispose in engines:
+        dispose(close=False)
+    _engines.clear()
+    _async_engines.clear()
+
+
+os.register_at_fork(after_in_child=_forget_engines)

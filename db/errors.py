@@ -1,0 +1,150 @@
+"""What can go wrong, one class per thing a caller would handle differently.
+
+The database raises SQLSTATEs of its own (PW001...); `from_database` turns each into its class here.
+"""
+
+from typing import Any, ClassVar
+
+from psycopg import Error as DriverError
+
+
+class PartywallError(Exception):
+    """Something Partywall refuses or could not do. `hint` names the fix; `facts` says about what."""
+
+    sqlstate: ClassVar[str | None] = None
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None, **facts: Any) -> None:
+        self.message = message or (type(self).__doc__ or "").split("\n", 1)[0].rstrip(".")
+        self.hint = hint
+        self.facts = facts
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        named = ", ".join(f"{name}={value}" for name, value in self.facts.items())
+        return " ".join(part for part in (self.message + (f" ({named})" if named else "") + ".", self.hint) if part)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Celery pickles exceptions between a pool's processes; keyword-only facts need help.
+        return (_rebuild, (type(self), self.message, self.hint, self.facts))
+
+
+def _rebuild(kind: type[PartywallError], message: str, hint: str | None, facts: dict[str, Any]) -> PartywallError:
+    return kind(message, hint=hint, **facts)
+
+
+class NoTenantError(PartywallError):
+    """No tenant: this transaction has not entered one."""
+
+    sqlstate = "PW001"
+
+
+class TokenRejectedError(PartywallError):
+    """The tenant token was refused."""
+
+    sqlstate = "PW002"
+
+
+class TokenExpiredError(PartywallError):
+    """The tenant token has expired."""
+
+    sqlstate = "PW003"
+
+
+class TenantUnknownError(PartywallError):
+    """The tenant is unknown."""
+
+    sqlstate = "PW004"
+
+
+class TenantSuspendedError(PartywallError):
+    """The tenant is suspended."""
+
+    sqlstate = "PW005"
+
+
+class TenantDeletingError(PartywallError):
+    """The tenant is being deleted."""
+
+    sqlstate = "PW006"
+
+
+class TenantExistsError(PartywallError):
+    """The slug is taken."""
+
+    sqlstate = "PW007"
+
+
+class CredentialRejectedError(PartywallError):
+    """The API key was refused."""
+
+    sqlstate = "PW008"
+
+
+class LeaseLostError(PartywallError):
+    """The attempt no longer holds the lease of its job."""
+
+    sqlstate = "PW009"
+
+
+class NotProtectableError(PartywallError):
+    """The table cannot be protected."""
+
+    sqlstate = "PW010"
+
+
+class SigningKeyError(PartywallError):
+    """The signing key cannot be retired."""
+
+    sqlstate = "PW011"
+
+
+class PayloadTooLargeError(PartywallError):
+    """The payload is over 256 KiB."""
+
+    sqlstate = "PW012"
+
+
+class JobNotFoundError(PartywallError):
+    """The tenant has no job with this id."""
+
+
+class FileNotFoundInTenantError(PartywallError):
+    """The tenant has no file with this name."""
+
+
+class FileTooLargeError(PartywallError):
+    """The file is over the limit."""
+
+
+class SettingMissingError(PartywallError):
+    """A setting is missing."""
+
+
+class SchemaOlderError(PartywallError):
+    """The database's schema is older than this code."""
+
+
+class SchemaNewerError(PartywallError):
+    """The database's schema is newer than this code."""
+
+
+class MigrationBusyError(PartywallError):
+    """Another migration held the lock until the deadline."""
+
+
+class AppliedFileChangedError(PartywallError):
+    """A migration file was changed after it had been applied."""
+
+
+def _known() -> dict[str, type[PartywallError]]:
+    return {kind.sqlstate: kind for kind in PartywallError.__subclasses__() if kind.sqlstate is not None}
+
+
+def from_database(error: BaseException) -> PartywallError | None:
+    """Return our own error for what PostgreSQL raised, or None when the error is not one of ours."""
+    if not isinstance(error, DriverError) or error.sqlstate is None:
+        return None
+    kind = _known().get(error.sqlstate)
+    if kind is None:
+        return None
+    return kind(error.diag.message_primary, hint=error.diag.message_hint)

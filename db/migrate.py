@@ -1,0 +1,145 @@
+"""Bringing a database to the schema of this code: roles once, then migrations and functions as often as you like."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from db import sql_files
+from db.errors import AppliedFileChangedError, MigrationBusyError
+from db.migrations.execution import execute
+from db.roles import Role
+from db.sql_files import SqlFile
+from db.transport import plain_url
+
+LOCK_KEY = 0x70_61_72_74_79
+"""The advisory lock of whoever migrates: "party" in ASCII."""
+LOCK_POLL_SECONDS = 0.2
+
+
+@dataclass
+class MigrationReport:
+    """What a run changed."""
+
+    revision_before: str | None = None
+    revision: str | None = None
+    functions: list[str] = field(default_factory=list)
+    app_migrations: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """True when the database is not as it was."""
+        return self.revision != self.revision_before or bool(self.functions or self.app_migrations)
+
+
+def bootstrap(admin_url: str, *, logins: Mapping[Role, str]) -> None:
+    """Create the roles and give the database to them. Run it again at will; it sets the passwords of `logins`."""
+    with _connection(admin_url) as connection:
+        execute(connection, sql_files.read("roles.sql"))
+        for role, password in logins.items():
+            # ALTER ROLE takes no parameters; psycopg's own quoting makes the literal.
+            statement = sql.SQL("alter role {} password {}").format(sql.Identifier(role.login), sql.Literal(password))
+            connection.exec_driver_sql(statement.as_string().replace("%", "%%"))
+        connection.commit()
+
+
+def migrate(migrator_url: str, *, wait_seconds: float = 120.0) -> MigrationReport:
+    """Bring the schema, the functions and the adopter's tables to this code, in one transaction.
+
+    Any number of processes may call it at once: one works, the others wait and find nothing to do.
+
+    Raises:
+        MigrationBusyError: another migration held the lock for `wait_seconds`.
+        AppliedFileChangedError: a file of `sql/app/` was changed after it had run here.
+    """
+    with _connection(migrator_url) as connection:
+        _acquire_lock(connection, wait_seconds=wait_seconds)
+        connection.execute(text("set local role partywall_owner"))
+        connection.execute(text("set local lock_timeout = '4s'"))
+        connection.execute(text("set local statement_timeout = '60s'"))
+        report = _run(connection)
+        connection.commit()
+        return report
+
+
+def alembic_config() -> Config:
+    """Return Alembic's configuration; it has no file of its own."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _run(connection: Connection) -> MigrationReport:
+    execute(connection, sql_files.read("schemas.sql"))
+    report = MigrationReport(revision_before=_revision(connection))
+    seen = {row.path: row.sha256 for row in connection.execute(text(_SEEN))}
+
+    # Before the tables, because defaults and policies name functions; unchecked, because functions name tables.
+    connection.execute(text("set local check_function_bodies = off"))
+    for file in sql_files.functions():
+        if seen.get(file.path) != file.sha256:
+            _install(connection, file)
+            report.functions.append(file.path)
+
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    report.revision = _revision(connection)
+
+    for file in sql_files.app_migrations():
+        if file.path not in seen:
+            _install(connection, file)
+            report.app_migrations.append(file.path)
+        elif seen[file.path] != file.sha256:
+            raise AppliedFileChangedError(file=file.path, hint="Put it back as it was and add a new file instead.")
+    return report
+
+
+_SEEN = "select path, sha256 from partywall_private.installed_files"
+_RECORD = text("""
+    insert into partywall_private.installed_files (path, sha256)
+    values (:path, :sha256)
+    on conflict (path) do update set sha256 = excluded.sha256, installed_at = now()
+""")
+
+
+def _install(connection: Connection, file: SqlFile) -> None:
+    execute(connection, file)
+    connection.execute(_RECORD, {"path": file.path, "sha256": file.sha256})
+
+
+def _revision(connection: Connection) -> str | None:
+    if connection.execute(text("select to_regclass('partywall.alembic_version')")).scalar_one() is None:
+        return None
+    revision: str | None = connection.execute(
+        text("select version_num from partywall.alembic_version")
+    ).scalar_one_or_none()
+    return revision
+
+
+def _acquire_lock(connection: Connection, *, wait_seconds: float) -> None:
+    # Asked for, not waited for: a session blocked on the lock holds a snapshot that
+    # `create index concurrently` in the other runner waits for - a deadlock.
+    connection.execute(text("set client_connection_check_interval = '1s'"))
+    deadline = time.monotonic() + wait_seconds
+    while not connection.execute(text("select pg_try_advisory_lock(:key)"), {"key": LOCK_KEY}).scalar_one():
+        connection.commit()
+        if time.monotonic() > deadline:
+            raise MigrationBusyError(waited_seconds=wait_seconds, hint="See pg_stat_activity for who migrates, and why.")
+        time.sleep(LOCK_POLL_SECONDS)
+    connection.commit()
+
+
+@contextmanager
+def _connection(url: str) -> Iterator[Connection]:
+    """Open a connection without contexts or guards. Closing it frees the lock."""
+    engine = create_engine(plain_url(url), poolclass=NullPool, use_native_hstore=False)
+    with engine.connect() as connection:
+        yield connection

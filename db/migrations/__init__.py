@@ -1,0 +1,1 @@
+"""Alembic's side of the schema: an environment and one small revision per file of `sql/migrations/`."""

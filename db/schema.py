@@ -1,0 +1,53 @@
+"""Is this database of the same age as this code? Every process asks before it starts."""
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
+
+from db import sql_files
+from db.errors import SchemaNewerError, SchemaOlderError
+from db.migrate import alembic_config
+
+_OLDER = "Run: partywall migrate."
+_NEWER = "Deploy the code that migrated it, or restore the database of this code."
+
+
+def require_current(connection: Connection) -> None:
+    """Return when schema and functions are those of this code.
+
+    Raises:
+        SchemaOlderError: the database was never migrated, or by older code.
+        SchemaNewerError: by newer code.
+    """
+    try:
+        rows = connection.execute(text("select revision, path, sha256 from partywall.installed_schema()")).all()
+        connection.commit()
+    except ProgrammingError:
+        connection.rollback()
+        raise SchemaOlderError("the database was never migrated", hint=_OLDER) from None
+
+    installed = {row.path: row.sha256 for row in rows}
+    revision: str | None = rows[0].revision if rows else None
+    _compare_revision(revision)
+    _compare_files(installed)
+
+
+def _compare_revision(revision: str | None) -> None:
+    scripts = ScriptDirectory.from_config(alembic_config())
+    known = {script.revision for script in scripts.walk_revisions()}
+    head = scripts.get_current_head()
+    if revision is not None and revision not in known:
+        raise SchemaNewerError(revision=revision, code=head, hint=_NEWER)
+    if revision != head:
+        raise SchemaOlderError(revision=revision, code=head, hint=_OLDER)
+
+
+def _compare_files(installed: dict[str, str]) -> None:
+    expected = {file.path: file.sha256 for file in [*sql_files.functions(), *sql_files.app_migrations()]}
+    for path in installed.keys() - expected.keys():
+        # A function that this code no longer has does no harm; a table of newer code may.
+        if path.startswith("app/"):
+            raise SchemaNewerError(file=path, hint=_NEWER)
+    for path, sha256 in expected.items():
+        if installed.get(path) != sha256:
+            raise SchemaOlderError(file=path, hint=_OLDER)

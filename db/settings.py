@@ -1,0 +1,56 @@
+"""Where the databases are: one DSN per role, from the environment or from what `partywall up` wrote."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from db.errors import SettingMissingError
+from db.roles import Role
+
+
+def home() -> Path:
+    """Return the folder of the embedded stack (`PARTYWALL_HOME`, by default `.partywall`), made absolute."""
+    return Path(os.environ.get("PARTYWALL_HOME", ".partywall")).absolute()
+
+
+class PartywallSettings(BaseSettings):
+    """Reads `PARTYWALL_*` variables. What is missing is looked up in `<home>/env`; the environment wins."""
+
+    model_config = SettingsConfigDict(env_prefix="PARTYWALL_", extra="ignore", frozen=True)
+
+    @classmethod
+    def load(cls) -> "PartywallSettings":
+        """Return the settings as they are now. The home may differ between two calls, so nothing is cached."""
+        return cls(_env_file=home() / "env")
+
+
+class DatabaseSettings(PartywallSettings):
+    """One DSN per role: `postgresql://login:password@host:port/database`."""
+
+    admin_database_url: SecretStr | None = Field(None, description="A superuser's; only `partywall bootstrap` uses it.")
+    migrator_database_url: SecretStr | None = Field(None, description="Used by `partywall migrate`.")
+    worker_database_url: SecretStr | None = Field(None, description="Used by Celery workers.")
+    api_database_url: SecretStr | None = Field(None, description="Used by the HTTP API.")
+    dispatcher_database_url: SecretStr | None = Field(
+        None, description="Used by dispatcher and reaper; a direct one, because they LISTEN and hold a lock."
+    )
+    scheduler_database_url: SecretStr | None = Field(None, description="Used by tenantless fan-out tasks.")
+    operator_database_url: SecretStr | None = Field(None, description="Used by the command line.")
+    pool_size: int = Field(5, ge=1, description="Connections a process keeps per role.")
+    connect_timeout_seconds: int = Field(5, ge=1, description="How long to wait for a connection to open.")
+
+    def url(self, role: Role) -> str:
+        """Return the role's DSN.
+
+        Raises:
+            SettingMissingError: it is set neither in the environment nor in `<home>/env`.
+        """
+        dsn: SecretStr | None = getattr(self, f"{role.value}_database_url")
+        if dsn is None:
+            raise SettingMissingError(
+                setting=f"PARTYWALL_{role.value.upper()}_DATABASE_URL",
+                hint="Set it, or start the embedded stack with: partywall up.",
+            )
+        return dsn.get_secret_value()

@@ -1,0 +1,111 @@
+"""Tenants: creating, listing, suspending, resuming, and looking into one as an operator."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, TextClause, text
+
+from db.context import TenantContext
+from db.errors import TenantUnknownError
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One customer. `slug` is a DNS label, unique; `status` is active, suspended or deleting."""
+
+    id: UUID
+    slug: str
+    name: str
+    status: str
+    job_retention_days: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobOverview:
+    """One job of some tenant without anything the tenant wrote into it."""
+
+    tenant_id: UUID
+    tenant_slug: str
+    id: UUID
+    task_name: str
+    queue: str
+    state: str
+    attempt: int
+    max_attempts: int
+    run_at: datetime
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+def create_tenant(connection: Connection, *, slug: str, name: str) -> UUID:
+    """Return the id of a new, active tenant.
+
+    Raises:
+        TenantExistsError: the slug is taken.
+        sqlalchemy.exc.IntegrityError: the slug is no DNS label, or the name is empty or over 200 characters.
+    """
+    tenant_id: UUID = connection.execute(
+        text("select partywall.create_tenant(:slug, :name)"), {"slug": slug, "name": name}
+    ).scalar_one()
+    connection.commit()
+    return tenant_id
+
+
+def list_tenants(connection: Connection) -> list[Tenant]:
+    """Return every tenant the connection's role may see, ordered by slug."""
+    rows = connection.execute(
+        text("select id, slug, name, status, job_retention_days, created_at from partywall.tenants order by slug")
+    ).all()
+    connection.commit()
+    return [Tenant(*row) for row in rows]
+
+
+def suspend_tenant(connection: Connection, slug: str) -> UUID:
+    """Suspend the tenant: nothing of it starts or is accepted until it is resumed. Twice is once."""
+    return _change_status(connection, text("select partywall.suspend_tenant(:slug)"), slug)
+
+
+def resume_tenant(connection: Connection, slug: str) -> UUID:
+    """Let a suspended tenant work again."""
+    return _change_status(connection, text("select partywall.resume_tenant(:slug)"), slug)
+
+
+def _change_status(connection: Connection, change: TextClause, slug: str) -> UUID:
+    tenant_id: UUID | None = connection.execute(change, {"slug": slug}).scalar_one_or_none()
+    connection.commit()
+    if tenant_id is None:
+        raise TenantUnknownError(slug=slug, hint="partywall tenants list shows those there are.")
+    return tenant_id
+
+
+def open_tenant(connection: Connection, slug: str) -> TenantContext:
+    """Return an operator's context of the tenant, good for an hour, active or not.
+
+    Raises:
+        TenantUnknownError: no tenant has that slug.
+    """
+    token: str = connection.execute(text("select partywall.open_tenant(:slug)"), {"slug": slug}).scalar_one()
+    connection.commit()
+    return TenantContext.of(token)
+
+
+def jobs_overview(
+    connection: Connection,
+    *,
+    state: str | None = None,
+    task_name: str | None = None,
+    slug: str | None = None,
+    job_id: UUID | None = None,
+    limit: int,
+) -> Sequence[JobOverview]:
+    """Return jobs of all tenants, newest first, at most `limit`."""
+    rows = connection.execute(
+        text("select * from partywall.jobs_overview(:state, :task_name, :slug, :job_id, :row_limit)"),
+        {"state": state, "task_name": task_name, "slug": slug, "job_id": job_id, "row_limit": limit},
+    ).all()
+    connection.commit()
+    return [JobOverview(*row) for row in rows]

@@ -1,0 +1,175 @@
+-- What a running attempt may say about itself. Which job and which attempt is not an argument: it stands
+-- in the token that the transaction entered with, so no attempt can speak for another.
+-- Each raises PW009 when the attempt no longer holds the lease; its transaction then rolls back.
+
+create or replace function partywall_private.raise_lease_lost(job_id uuid, attempt integer)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception 'attempt % of job % no longer holds the lease', attempt, job_id using
+        errcode = 'PW009',
+        hint = 'Another attempt has it or the job is over. Nothing this attempt wrote was kept.';
+end
+$$;
+
+-- Records success, in the same transaction as the effects.
+create or replace function partywall.finish(result jsonb)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    mine record;
+begin
+    select * into mine from partywall_private.current_attempt();
+
+    update partywall.jobs as jobs
+    set state = 'succeeded',
+        finished_at = now(),
+        lease_expires_at = null,
+        result = finish.result,
+        error = null,
+        checkpoint = null
+    where jobs.tenant_id = mine.tenant_id
+      and jobs.id = mine.job_id
+      and jobs.attempt = mine.attempt
+      and jobs.state = 'running';
+
+    if not found then
+        perform partywall_private.raise_lease_lost(mine.job_id, mine.attempt);
+    end if;
+end
+$$;
+
+-- Records a failed attempt, after its effects were rolled back. With `retry_after` and attempts left the
+-- job waits for its next attempt; otherwise it has failed. Returns the state it is in now.
+create or replace function partywall.fail(error jsonb, retry_after interval)
+returns text
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    mine      record;
+    new_state text;
+begin
+    select * into mine from partywall_private.current_attempt();
+
+    update partywall.jobs as jobs
+    set state = case when verdict.retries then 'queued' else 'failed' end,
+        run_at = case when verdict.retries then now() + fail.retry_after else jobs.run_at end,
+        finished_at = case when verdict.retries then null else now() end,
+        lease_expires_at = null,
+        error = fail.error
+    from (
+        select waiting.attempt < waiting.max_attempts and fail.retry_after is not null as retries
+        from partywall.jobs as waiting
+        where waiting.tenant_id = mine.tenant_id and waiting.id = mine.job_id
+    ) as verdict
+    where jobs.tenant_id = mine.tenant_id
+      and jobs.id = mine.job_id
+      and jobs.attempt = mine.attempt
+      and jobs.state = 'running'
+    returning jobs.state into new_state;
+
+    if new_state is null then
+        perform partywall_private.raise_lease_lost(mine.job_id, mine.attempt);
+    end if;
+    return new_state;
+end
+$$;
+
+-- Says how far the body is. Called in a transaction of its own, so that it shows while the body runs.
+create or replace function partywall.report_progress(current bigint, total bigint, note text)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    mine record;
+begin
+    select * into mine from partywall_private.current_attempt();
+
+    update partywall.jobs as jobs
+    set progress_current = report_progress.current,
+        progress_total = report_progress.total,
+        progress_note = left(report_progress.note, 500)
+    where jobs.tenant_id = mine.tenant_id
+      and jobs.id = mine.job_id
+      and jobs.attempt = mine.attempt
+      and jobs.state = 'running';
+
+    if not found then
+        perform partywall_private.raise_lease_lost(mine.job_id, mine.attempt);
+    end if;
+end
+$$;
+
+-- Keeps what this transaction wrote together with where to go on from: a retry starts with `state`.
+create or replace function partywall.save_checkpoint(state jsonb)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    mine record;
+begin
+    select * into mine from partywall_private.current_attempt();
+
+    update partywall.jobs as jobs
+    set checkpoint = save_checkpoint.state
+    where jobs.tenant_id = mine.tenant_id
+      and jobs.id = mine.job_id
+      and jobs.attempt = mine.attempt
+      and jobs.state = 'running';
+
+    if not found then
+        perform partywall_private.raise_lease_lost(mine.job_id, mine.attempt);
+    end if;
+end
+$$;
+
+-- Asks for leave to commit. The share lock makes whoever would take the job away wait for this commit.
+create or replace function partywall.hold_lease()
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    mine record;
+begin
+    select * into mine from partywall_private.current_attempt();
+
+    perform 1
+    from partywall.jobs as jobs
+    where jobs.tenant_id = mine.tenant_id
+      and jobs.id = mine.job_id
+      and jobs.attempt = mine.attempt
+      and jobs.state = 'running'
+    for share;
+
+    if not found then
+        perform partywall_private.raise_lease_lost(mine.job_id, mine.attempt);
+    end if;
+end
+$$;
+
+grant execute on function
+partywall.finish(jsonb),
+partywall.fail(jsonb, interval),
+partywall.report_progress(bigint, bigint, text),
+partywall.save_checkpoint(jsonb),
+partywall.hold_lease()
+to partywall_worker;

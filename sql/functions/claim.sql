@@ -1,0 +1,53 @@
+-- Starts an attempt of each job that the message names, and returns what the worker needs to run it,
+-- with a token that is good for this attempt only. No row: someone else has it, or it is over; drop the
+-- message. A forged message fails here: it must know the nonce of a dispatched job and name its task.
+--
+-- Raises PW004 to PW006 when the tenant may not work; the jobs stay and are sent again when it may.
+create or replace function partywall.claim(
+    tenant uuid, job_ids uuid[], nonce uuid, task text, claimed_by text, lease interval
+)
+returns table (
+    job_id uuid, attempt integer, max_attempts integer, payload jsonb, checkpoint jsonb,
+    tenant_slug text, tenant_name text, lease_expires_at timestamptz, token text
+)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    perform partywall_private.require_active_tenant(claim.tenant);
+
+    return query
+        with claimed as (
+            update partywall.jobs as jobs
+            set state = 'running',
+                attempt = jobs.attempt + 1,
+                started_at = now(),
+                lease_expires_at = now() + claim.lease,
+                dispatch_nonce = null,
+                worker = claim.claimed_by,
+                progress_current = null,
+                progress_total = null,
+                progress_note = null
+            where jobs.tenant_id = claim.tenant
+              and jobs.id = any(claim.job_ids)
+              and jobs.state = 'dispatched'
+              and jobs.dispatch_nonce = claim.nonce
+              and jobs.task_name = claim.task
+            returning jobs.*
+        )
+        select
+            claimed.id, claimed.attempt, claimed.max_attempts, claimed.payload, claimed.checkpoint,
+            tenants.slug, tenants.name, claimed.lease_expires_at,
+            partywall_private.mint(
+                claimed.tenant_id, format('job/%s/%s', claimed.id, claimed.attempt), claim.lease
+            )
+        from claimed
+        inner join partywall.tenants as tenants on claimed.tenant_id = tenants.id
+        order by array_position(claim.job_ids, claimed.id);
+end
+$$;
+
+grant execute on function partywall.claim(uuid, uuid[], uuid, text, text, interval) to partywall_worker;

@@ -1,0 +1,93 @@
+-- Choosing what the broker is told next. Called by the leading dispatcher alone; SKIP LOCKED makes a
+-- second caller harmless.
+
+-- Moves the oldest ready jobs of active tenants to `dispatched` and returns what to send, at most
+-- `batch_limit`, and never so many that more than `in_flight_limit` are at the broker: work waits here,
+-- where order, pause and cancellation can still act on it.
+--
+-- A job sent more than `resend_after` ago and never claimed is returned again with the nonce it had: the
+-- broker may have lost the message, and if it has not, the first claim wins and the second finds nothing.
+create or replace function partywall.dispatch(batch_limit integer, in_flight_limit integer, resend_after interval)
+returns table (tenant_id uuid, tenant_slug text, job_id uuid, task_name text, queue text, nonce uuid)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    in_flight integer;
+begin
+    select count(*) into in_flight from partywall.jobs where state = 'dispatched';
+
+    return query
+        with overdue as (
+            select jobs.tenant_id, jobs.id
+            from partywall.jobs as jobs
+            inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
+            where jobs.state = 'dispatched'
+              and jobs.dispatched_at <= now() - resend_after
+              and tenants.status = 'active'
+            order by jobs.dispatched_at
+            limit batch_limit
+            for update of jobs skip locked
+        ),
+        ready as (
+            select jobs.tenant_id, jobs.id
+            from partywall.jobs as jobs
+            inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
+            where jobs.state in ('scheduled', 'queued')
+              and jobs.run_at <= now()
+              and tenants.status = 'active'
+            order by jobs.run_at, jobs.id
+            limit greatest(0, least(batch_limit, in_flight_limit - in_flight))
+            for update of jobs skip locked
+        ),
+        chosen as (
+            select overdue.tenant_id, overdue.id from overdue
+            union all
+            select ready.tenant_id, ready.id from ready
+        ),
+        sent as (
+            update partywall.jobs as jobs
+            set state = 'dispatched',
+                dispatched_at = now(),
+                dispatch_nonce = case when jobs.state = 'dispatched' then jobs.dispatch_nonce else gen_random_uuid() end
+            from chosen
+            where jobs.tenant_id = chosen.tenant_id
+              and jobs.id = chosen.id
+            returning jobs.tenant_id, jobs.id, jobs.task_name, jobs.queue, jobs.dispatch_nonce, jobs.run_at
+        )
+        select sent.tenant_id, tenants.slug, sent.id, sent.task_name, sent.queue, sent.dispatch_nonce
+        from sent
+        inner join partywall.tenants as tenants on sent.tenant_id = tenants.id
+        order by sent.run_at, sent.id;
+end
+$$;
+
+-- Takes back what could not be handed to the broker. A message that got through after all finds its
+-- nonce gone and is dropped. Returns how many jobs wait again.
+create or replace function partywall.undo_dispatch(nonces uuid[])
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    taken_back integer;
+begin
+    update partywall.jobs as jobs
+    set state = 'queued',
+        dispatch_nonce = null,
+        dispatched_at = null
+    where jobs.state = 'dispatched'
+      and jobs.dispatch_nonce = any(nonces);
+
+    get diagnostics taken_back = row_count;
+    return taken_back;
+end
+$$;
+
+grant execute on function partywall.dispatch(integer, integer, interval) to partywall_dispatcher;
+grant execute on function partywall.undo_dispatch(uuid[]) to partywall_dispatcher;

@@ -1,0 +1,120 @@
+-- Tenants come, pause and return. Only the operator's role may say so.
+
+-- Returns the tenant's id, or raises: PW004 unknown, PW005 suspended, PW006 being deleted.
+create or replace function partywall_private.require_active_tenant(tenant uuid)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    status text;
+begin
+    select tenants.status into status from partywall.tenants where id = tenant;
+    case status
+        when 'active' then return;
+        when 'suspended' then
+            raise exception 'the tenant is suspended' using
+                errcode = 'PW005',
+                hint = 'An operator resumes it with: partywall tenants resume SLUG.';
+        when 'deleting' then
+            raise exception 'the tenant is being deleted' using
+                errcode = 'PW006',
+                hint = 'Nothing new can be started for it.';
+        else
+            raise exception 'the tenant is unknown' using
+                errcode = 'PW004',
+                hint = 'An operator creates one with: partywall tenants create SLUG.';
+    end case;
+end
+$$;
+
+-- Returns the id of the new tenant. Raises PW007 when the slug is taken.
+create or replace function partywall.create_tenant(slug text, name text)
+returns uuid
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    new_id uuid;
+begin
+    insert into partywall.tenants (slug, name)
+    values (create_tenant.slug, create_tenant.name)
+    on conflict on constraint tenants_slug_is_unique do nothing
+    returning id into new_id;
+
+    if new_id is null then
+        raise exception 'the slug "%" is taken', create_tenant.slug using
+            errcode = 'PW007',
+            hint = 'Choose another slug; partywall tenants list shows those in use.';
+    end if;
+    return new_id;
+end
+$$;
+
+-- Suspends: nothing of the tenant starts or is accepted until it is resumed. Its waiting jobs stay.
+-- Returns the tenant's id, or null when no tenant has that slug. Suspending twice is once.
+create or replace function partywall.suspend_tenant(slug text)
+returns uuid
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    update partywall.tenants as tenants
+    set status = 'suspended',
+        suspended_at = coalesce(tenants.suspended_at, now())
+    where tenants.slug = suspend_tenant.slug
+      and tenants.status in ('active', 'suspended')
+    returning tenants.id
+$$;
+
+-- Lets a suspended tenant work again and wakes the dispatcher for what waited.
+-- Returns the tenant's id, or null when no tenant has that slug.
+create or replace function partywall.resume_tenant(slug text)
+returns uuid
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select pg_notify('partywall_jobs', '');
+
+    update partywall.tenants as tenants
+    set status = 'active',
+        suspended_at = null
+    where tenants.slug = resume_tenant.slug
+      and tenants.status in ('active', 'suspended')
+    returning tenants.id
+$$;
+
+-- Returns a token for any tenant, active or not, for one hour: how an operator looks inside.
+-- Raises PW004 when no tenant has that slug.
+create or replace function partywall.open_tenant(slug text)
+returns text
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tenant uuid;
+begin
+    select id into tenant from partywall.tenants as tenants where tenants.slug = open_tenant.slug;
+    if tenant is null then
+        raise exception 'no tenant has the slug "%"', open_tenant.slug using
+            errcode = 'PW004',
+            hint = 'partywall tenants list shows those there are.';
+    end if;
+    return partywall_private.mint(tenant, 'operator/' || session_user, interval '1 hour');
+end
+$$;
+
+grant execute on function
+partywall.create_tenant(text, text),
+partywall.suspend_tenant(text),
+partywall.resume_tenant(text),
+partywall.open_tenant(text)
+to partywall_operator;

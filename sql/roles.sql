@@ -1,0 +1,57 @@
+-- Who may log in, and what each may touch. Run once per database by an administrator
+-- (superuser, or CREATEROLE plus ownership of the database): `partywall bootstrap`.
+-- Idempotent. Passwords are set by the caller, never here.
+
+do $roles$
+declare
+    login text;
+begin
+    -- Owns every object. NOLOGIN: reached only by the migrator's `set role`.
+    if to_regrole('partywall_owner') is null then
+        create role partywall_owner nologin noinherit;
+    end if;
+
+    foreach login in array array[
+        'partywall_migrator', 'partywall_worker', 'partywall_api',
+        'partywall_dispatcher', 'partywall_scheduler', 'partywall_operator'
+    ]
+    loop
+        if to_regrole(login) is null then
+            execute format('create role %I login noinherit nocreatedb nocreaterole', login);
+        end if;
+    end loop;
+
+    if not pg_has_role('partywall_migrator', 'partywall_owner', 'member') then
+        grant partywall_owner to partywall_migrator;
+    end if;
+
+    -- Dumps need every tenant's rows. Only a superuser can hand out BYPASSRLS; where none
+    -- is at hand, `partywall check` says that the backup role is missing.
+    if to_regrole('partywall_backup') is null
+        and (select rolsuper from pg_roles where rolname = current_user)
+    then
+        create role partywall_backup nologin noinherit bypassrls;
+    end if;
+end
+$roles$;
+
+do $database$
+declare
+    login text;
+begin
+    -- TEMP lets a session shadow real tables, CREATE on public lets it plant functions.
+    execute format('revoke all on database %I from public', current_database());
+    execute format('grant create on database %I to partywall_owner', current_database());
+    revoke create on schema public from public;
+
+    foreach login in array array[
+        'partywall_owner', 'partywall_migrator', 'partywall_worker', 'partywall_api',
+        'partywall_dispatcher', 'partywall_scheduler', 'partywall_operator', 'partywall_backup'
+    ]
+    loop
+        if to_regrole(login) is not null then
+            execute format('grant connect on database %I to %I', current_database(), login);
+        end if;
+    end loop;
+end
+$database$;

@@ -1,0 +1,76 @@
+"""Fixtures every test may use: a real PostgreSQL, a real broker, a database and two tenants of its own."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from cli.stack.broker import Broker
+from cli.stack.ports import any_free_port
+from cli.stack.postgres import EmbeddedPostgres
+from db.engine import dispose_engines
+from tests.databases import PASSWORD, Database, TestTenant, clone, drop, make_template, make_tenant
+
+_numbers = itertools.count(1)
+
+for _name in [name for name in os.environ if name.startswith("PARTYWALL_")]:
+    # A developer's own settings must not reach a test.
+    if _name not in ("PARTYWALL_POSTGRES_VERSION", "PARTYWALL_BROKER_KIND"):
+        del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """One PostgreSQL server for the whole run."""
+    directory = tmp_path_factory.mktemp("postgres")
+    server = EmbeddedPostgres(directory / "data", any_free_port(), PASSWORD, durable=False)
+    server.initialise()
+    with server.running():
+        make_template(server)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """One broker for the whole run; tests that share it use queues of their own."""
+    server = Broker(tmp_path_factory.mktemp("broker"), any_free_port(), PASSWORD)
+    server.initialise()
+    with server.running():
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _away_from_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads the developer's `.partywall/`."""
+    monkeypatch.setenv("PARTYWALL_HOME", str(tmp_path_factory.getbasetemp() / "no-home"))
+
+
+@pytest.fixture
+def database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A migrated database of the test's own; every role's setting points at it."""
+    made = clone(postgres, f"test_{os.getpid()}_{next(_numbers)}")
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
+    dispose_engines()
+    yield made
+    dispose_engines()
+    drop(made)
+
+
+@pytest.fixture
+def new_tenant(database: Database) -> Callable[[str], TestTenant]:
+    """A function that creates a tenant in this test's database."""
+    return make_tenant
+
+
+@pytest.fixture
+def acme(new_tenant: Callable[[str], TestTenant]) -> TestTenant:
+    """One tenant."""
+    return new_tenant("acme")
+
+
+@pytest.fixture
+def zeta(new_tenant: Callable[[str], TestTenant]) -> TestTenant:
+    """The other tenant, whose things do not exist for acme."""
+    return new_tenant("zeta")
