@@ -6,15 +6,17 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
+from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
 
 from db.context import TenantContext
 from db.jobs import JobState
 from db.roles import Role
 from db.session import Executor, platform_connection
-from db.transport import Statement, TenantConnection
+from db.transport import CANCEL_TIMEOUT_SECONDS, Statement, TenantConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,9 @@ class Attempt:
     context: TenantContext
 
 
-_CLAIM = text("select * from partywall.claim(:tenant, :job_ids, :nonce, :task, :worker, make_interval(secs => :lease))")
+_CLAIM = text(
+    "select * from partywall.claim(:tenant, :job_ids, :nonce, :task, :worker, make_interval(secs => :lease))"
+)
 _FAIL = text("select partywall.fail(:error, make_interval(secs => :retry_after))").bindparams(
     bindparam("error", type_=JSONB)
 )
@@ -136,6 +140,24 @@ def save_checkpoint(executor: Executor, *, state: Any) -> None:
         LeaseLostError: nothing of this transaction will be kept.
     """
     executor.execute(_CHECKPOINT, {"state": state})
+
+
+def abandon(connection: Connection) -> None:
+    """Roll back what the body did. A connection that cannot is closed; the next statement gets another."""
+    try:
+        connection.rollback()
+    except DBAPIError:
+        connection.invalidate()
+        connection.rollback()
+
+
+def interrupt(connection: Connection) -> bool:
+    """Cancel the query that the connection is executing; return False when there is none. From any thread."""
+    driver = _driver(connection)
+    if driver.pgconn.transaction_status != TransactionStatus.ACTIVE:
+        return False
+    driver.cancel_safe(timeout=CANCEL_TIMEOUT_SECONDS)
+    return True
 
 
 def _driver(connection: Connection) -> TenantConnection:

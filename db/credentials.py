@@ -79,10 +79,14 @@ def revoke_api_key(connection: Connection, key_id: str) -> None:
     Raises:
         CredentialRejectedError: no key has that id.
     """
-    known = connection.execute(text("select partywall.revoke_api_key(:key_id)"), {"key_id": key_id}).scalar_one()
+    known = connection.execute(
+        text("select partywall.revoke_api_key(:key_id)"), {"key_id": key_id}
+    ).scalar_one()
     connection.commit()
     if not known:
-        raise CredentialRejectedError("no API key has that id", key=key_id, hint="It is the part between pw_ and _.")
+        raise CredentialRejectedError(
+            "no API key has that id", key=key_id, hint="It is the part between pw_ and _."
+        )
 
 
 def authenticate(connection: Connection, key: ApiKey) -> Principal:
@@ -93,9 +97,13 @@ def authenticate(connection: Connection, key: ApiKey) -> Principal:
         TenantSuspendedError, TenantDeletingError: the key is good, the tenant may not work.
     """
     row = connection.execute(
-        text("select * from partywall.authenticate(:key_id, :digest)"), {"key_id": key.id, "digest": key.digest}
+        text("select * from partywall.authenticate(:key_id, :digest)"),
+        {"key_id": key.id, "digest": key.digest},
     ).one()
     connection.commit()
     return Principal(
-        key_id=key.id, tenant_id=row.tenant_id, tenant_slug=row.tenant_slug, context=TenantContext.of(row.token)
+        key_id=key.id,
+        tenant_id=row.tenant_id,
+        tenant_slug=row.tenant_slug,
+        context=TenantContext.of(row.token),
     )

@@ -21,14 +21,18 @@ class PartywallError(Exception):
 
     def __str__(self) -> str:
         named = ", ".join(f"{name}={value}" for name, value in self.facts.items())
-        return " ".join(part for part in (self.message + (f" ({named})" if named else "") + ".", self.hint) if part)
+        return " ".join(
+            part for part in (self.message + (f" ({named})" if named else "") + ".", self.hint) if part
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Celery pickles exceptions between a pool's processes; keyword-only facts need help.
         return (_rebuild, (type(self), self.message, self.hint, self.facts))
 
 
-def _rebuild(kind: type[PartywallError], message: str, hint: str | None, facts: dict[str, Any]) -> PartywallError:
+def _rebuild(
+    kind: type[PartywallError], message: str, hint: str | None, facts: dict[str, Any]
+) -> PartywallError:
     return kind(message, hint=hint, **facts)
 
 
@@ -114,6 +118,14 @@ class FileNotFoundInTenantError(PartywallError):
 
 class FileTooLargeError(PartywallError):
     """The file is over the limit."""
+
+
+class FileNameInvalidError(PartywallError):
+    """The file name is not one a file may have."""
+
+
+class FileDamagedError(PartywallError):
+    """The file's bytes are not those that were stored."""
 
 
 class SettingMissingError(PartywallError):

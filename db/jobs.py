@@ -108,7 +108,9 @@ def get_job(session: Session, job_id: UUID) -> JobRow:
     """
     job = session.scalars(select(JobRow).where(JobRow.id == job_id)).one_or_none()
     if job is None:
-        raise JobNotFoundError(job=job_id, hint="Check the id; finished jobs are pruned after the tenant's retention.")
+        raise JobNotFoundError(
+            job=job_id, hint="Check the id; finished jobs are pruned after the tenant's retention."
+        )
     return job
 
 
@@ -145,4 +147,8 @@ def count_by_state(session: Session) -> dict[JobState, int]:
 
 def prune_jobs(executor: Executor, *, limit: int) -> int:
     """Delete the tenant's finished jobs past its retention, at most `limit`; return how many."""
-    return int(executor.execute(text("select partywall.prune_jobs(:batch_limit)"), {"batch_limit": limit}).scalar_one())
+    return int(
+        executor.execute(
+            text("select partywall.prune_jobs(:batch_limit)"), {"batch_limit": limit}
+        ).scalar_one()
+    )

@@ -45,7 +45,9 @@ def bootstrap(admin_url: str, *, logins: Mapping[Role, str]) -> None:
         execute(connection, sql_files.read("roles.sql"))
         for role, password in logins.items():
             # ALTER ROLE takes no parameters; psycopg's own quoting makes the literal.
-            statement = sql.SQL("alter role {} password {}").format(sql.Identifier(role.login), sql.Literal(password))
+            statement = sql.SQL("alter role {} password {}").format(
+                sql.Identifier(role.login), sql.Literal(password)
+            )
             connection.exec_driver_sql(statement.as_string().replace("%", "%%"))
         connection.commit()
 
@@ -98,7 +100,9 @@ def _run(connection: Connection) -> MigrationReport:
             _install(connection, file)
             report.app_migrations.append(file.path)
         elif seen[file.path] != file.sha256:
-            raise AppliedFileChangedError(file=file.path, hint="Put it back as it was and add a new file instead.")
+            raise AppliedFileChangedError(
+                file=file.path, hint="Put it back as it was and add a new file instead."
+            )
     return report
 
 
@@ -132,7 +136,9 @@ def _acquire_lock(connection: Connection, *, wait_seconds: float) -> None:
     while not connection.execute(text("select pg_try_advisory_lock(:key)"), {"key": LOCK_KEY}).scalar_one():
         connection.commit()
         if time.monotonic() > deadline:
-            raise MigrationBusyError(waited_seconds=wait_seconds, hint="See pg_stat_activity for who migrates, and why.")
+            raise MigrationBusyError(
+                waited_seconds=wait_seconds, hint="See pg_stat_activity for who migrates, and why."
+            )
         time.sleep(LOCK_POLL_SECONDS)
     connection.commit()
 

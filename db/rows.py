@@ -26,7 +26,9 @@ class TenantRow(DeclarativeBase):
 
     metadata = MetaData(schema="app")
 
-    tenant_id: Mapped[UUID] = mapped_column(primary_key=True, insert_default=_tenant_of_connection, sort_order=-2)
+    tenant_id: Mapped[UUID] = mapped_column(
+        primary_key=True, insert_default=_tenant_of_connection, sort_order=-2
+    )
 
 
 RowId = Annotated[UUID, mapped_column(primary_key=True, server_default=FetchedValue(), sort_order=-1)]

@@ -20,7 +20,9 @@ def require_current(connection: Connection) -> None:
         SchemaNewerError: by newer code.
     """
     try:
-        rows = connection.execute(text("select revision, path, sha256 from partywall.installed_schema()")).all()
+        rows = connection.execute(
+            text("select revision, path, sha256 from partywall.installed_schema()")
+        ).all()
         connection.commit()
     except ProgrammingError:
         connection.rollback()

@@ -68,7 +68,10 @@ async def async_tenant_session(context: TenantContext, *, role: Role) -> AsyncIt
     options: dict[str, Any] = {TENANT: context}
     bind = async_engine_for(role).execution_options(**options)
     async with AsyncSession(
-        bind=bind, sync_session_class=TenantSession, info={"tenant_id": context.tenant_id}, expire_on_commit=False
+        bind=bind,
+        sync_session_class=TenantSession,
+        info={"tenant_id": context.tenant_id},
+        expire_on_commit=False,
     ) as session:
         yield session
         await session.commit()

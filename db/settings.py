@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,7 +22,7 @@ class PartywallSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PARTYWALL_", extra="ignore", frozen=True)
 
     @classmethod
-    def load(cls) -> "PartywallSettings":
+    def load(cls) -> Self:
         """Return the settings as they are now. The home may differ between two calls, so nothing is cached."""
         return cls(_env_file=home() / "env")
 
@@ -29,7 +30,9 @@ class PartywallSettings(BaseSettings):
 class DatabaseSettings(PartywallSettings):
     """One DSN per role: `postgresql://login:password@host:port/database`."""
 
-    admin_database_url: SecretStr | None = Field(None, description="A superuser's; only `partywall bootstrap` uses it.")
+    admin_database_url: SecretStr | None = Field(
+        None, description="A superuser's; only `partywall bootstrap` uses it."
+    )
     migrator_database_url: SecretStr | None = Field(None, description="Used by `partywall migrate`.")
     worker_database_url: SecretStr | None = Field(None, description="Used by Celery workers.")
     api_database_url: SecretStr | None = Field(None, description="Used by the HTTP API.")

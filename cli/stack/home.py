@@ -12,7 +12,7 @@ from cli.stack.private_file import read_json, write_private, write_private_json
 
 @dataclass(frozen=True)
 class Home:
-    """The layout below `root`, an absolute path. Reading a property touches nothing; `create()` makes the directories."""
+    """The layout below `root`, an absolute path. Only `create()` and the writing methods touch the disk."""
 
     root: Path
 
@@ -61,7 +61,7 @@ class Home:
             ignore.write_text("*\n")
 
     def password(self, name: str) -> str:
-        """Return the password of `name`, generated at the first call and the same ever after. URL-safe, 256 bits."""
+        """Return the password of `name`, made by the first call and then kept. URL-safe, 256 bits."""
         path = self.root / "secrets.json"
         passwords = read_json(path)
         if name not in passwords:
@@ -76,4 +76,6 @@ class Home:
     def write_settings(self, settings: Mapping[str, str]) -> None:
         """Replace the file `env` (dotenv, 0600): how every process and the CLI find the stack."""
         lines = [f"{name}={value}\n" for name, value in settings.items()]
-        write_private(self.env, "# Written by `partywall up`; overwritten by the next one.\n" + "".join(lines))
+        write_private(
+            self.env, "# Written by `partywall up`; overwritten by the next one.\n" + "".join(lines)
+        )

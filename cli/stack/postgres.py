@@ -22,12 +22,12 @@ DATABASE = "partywall"
 
 SETTINGS = {
     "listen_addresses": HOST,
-    "unix_socket_directories": "",  # a socket's path may hold about 100 characters, a home directory may be longer
+    "unix_socket_directories": "",  # a socket's path may hold about 100 characters, a home's may be longer
     "shared_buffers": "128MB",
     "max_connections": "200",
     "timezone": "UTC",
     "password_encryption": "scram-sha-256",
-    # A query whose client is gone (killed worker, cancelled request) ends within a second, and its locks with it.
+    # A query whose client is gone (killed worker, cancelled request) ends within a second, with its locks.
     "client_connection_check_interval": "1s",
     "log_destination": "stderr",
     "log_line_prefix": "%m [%p] %q%u@%d ",
@@ -66,7 +66,8 @@ class EmbeddedPostgres:
                 path=self.data_dir,
                 hint="Move it elsewhere, or choose another PARTYWALL_HOME.",
             )
-        # Built aside and renamed when whole, so that a crash half-way never leaves a cluster without its database.
+        # Built aside and renamed when whole, so that a crash half-way never leaves a cluster without its
+        # database.
         unfinished = self.data_dir.with_name(self.data_dir.name + ".new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700, parents=True)
@@ -109,7 +110,7 @@ class EmbeddedPostgres:
             raise StackStartError(
                 f"postgres {reason}",
                 port=self.port,
-                hint=f"It said: {login.stderr.strip() or 'nothing'}. Does secrets.json belong to this data directory?",
+                hint=f"It said: {login.stderr.strip() or 'nothing'}. Does secrets.json belong to this data?",
             )
 
     @contextmanager
@@ -132,7 +133,7 @@ class EmbeddedPostgres:
     def _let_in(self, user: str) -> None:
         for tree in code_directories():
             self.widened += system_user.let_through(tree, user)
-        if not (self._bin / "postgres").stat().st_mode & 0o005 == 0o005:  # installed under a strict umask
+        if (self._bin / "postgres").stat().st_mode & 0o005 != 0o005:  # installed under a strict umask
             for tree in code_directories():
                 system_user.let_read(tree)
         self.data_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -206,5 +207,6 @@ class EmbeddedPostgres:
 
 
 def _clean_environment() -> dict[str, str]:
-    # Without the PG* variables of whoever calls: PGPORT, PGDATA or PGSERVICE would send our programs elsewhere.
+    # Without the PG* variables of whoever calls: PGPORT, PGDATA or PGSERVICE would send our programs
+    # elsewhere.
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}

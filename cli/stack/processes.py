@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import psutil
 
 from cli.stack.deadline import wait_until
 
-# The system computes a start time from the clock, which may be set in between; a pid is not recycled that fast.
+# The system computes a start time from the clock, which may be set in between; a pid is not recycled that
+# fast.
 _SAME_START_SECONDS = 2.0
 
 
@@ -40,17 +42,15 @@ class ProcessIdentity:
     def send(self, number: int) -> None:
         """Send a signal, unless the process is gone."""
         if self.is_alive():
-            try:
+            with suppress(ProcessLookupError):  # it may end between the two lines, which is all we want
                 os.kill(self.pid, number)
-            except ProcessLookupError:
-                pass  # it ended between the two lines, which is what the signal was for
 
 
 def session_members(leader: ProcessIdentity, home: Path) -> list[ProcessIdentity]:
-    """Return the living processes of the session that `leader` opened for the stack in `home`, without the leader.
+    """Return what lives in the session that `leader` opened for the stack in `home`, without the leader.
 
-    A session outlives its leader, so this finds what a killed supervisor left behind. PostgreSQL's backends open
-    sessions of their own; they end with the server they belong to.
+    A session outlives its leader, so this finds what a killed supervisor left behind. PostgreSQL's backends
+    open sessions of their own; they end with the server they belong to.
     """
     if psutil.boot_time() > leader.started_at + _SAME_START_SECONDS:
         return []  # all that was ours went down with the machine
@@ -67,7 +67,8 @@ def session_members(leader: ProcessIdentity, home: Path) -> list[ProcessIdentity
 
 
 def _belongs(process: psutil.Process, home: Path) -> bool:
-    # Redis writes its title over its environment, which then reads as empty: the session has to be proof enough.
+    # Redis writes its title over its environment, which then reads as empty: the session has to be proof
+    # enough.
     environment = process.environ()
     return not environment or environment.get("PARTYWALL_HOME") == str(home)
 

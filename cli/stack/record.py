@@ -9,7 +9,7 @@ from cli.stack.processes import ProcessIdentity
 
 @dataclass(frozen=True)
 class StackRecord:
-    """Written to `run/stack.json` when the supervisor starts, removed when all is stopped. A crash leaves it behind."""
+    """Stands in `run/stack.json` while the supervisor runs. A crash leaves it behind."""
 
     supervisor: ProcessIdentity
     socket: str
@@ -25,7 +25,9 @@ class StackRecord:
         """Return the record, None if there is none or it is not whole."""
         try:
             stored = read_json(run / "stack.json")
-            return cls(ProcessIdentity(**stored["supervisor"]), str(stored["socket"]), dict(stored["addresses"]))
+            return cls(
+                ProcessIdentity(**stored["supervisor"]), str(stored["socket"]), dict(stored["addresses"])
+            )
         except (KeyError, TypeError, ValueError):
             return None
 

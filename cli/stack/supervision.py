@@ -1,4 +1,4 @@
-"""One supervisor for all processes of a home: it starts, restarts and stops them, and outlives whoever called it."""
+"""One supervisor for all processes of a home: it starts, restarts and stops them, and outlives its caller."""
 
 import signal
 import subprocess
@@ -14,8 +14,8 @@ from cli.stack.logs import LogFile
 from cli.stack.processes import ProcessIdentity, session_members, wait_gone
 from cli.stack.programs import Program
 from cli.stack.record import StackRecord
-from cli.stack.supervisor_config import configuration, remove_socket, socket_for
 from cli.stack.supervisor_client import ProcessStatus, State, SupervisorClient
+from cli.stack.supervisor_config import configuration, remove_socket, socket_for
 
 OnStep = Callable[[str], None]
 
@@ -29,10 +29,13 @@ class Supervision:
 
     def record(self) -> StackRecord | None:
         """Return what is known about the running stack, None if none runs."""
+        self._ended()  # as our own child it has to be collected, whoever stopped it
         record = StackRecord.load(self._home.run)
         return record if record is not None and record.supervisor.is_alive() else None
 
-    def launch(self, programs: Sequence[Program], *, addresses: dict[str, str], environment: Mapping[str, str]) -> None:
+    def launch(
+        self, programs: Sequence[Program], *, addresses: dict[str, str], environment: Mapping[str, str]
+    ) -> None:
         """Start the supervisor, detached, with `programs` configured and none of them started.
 
         `environment` is what every program sees; `addresses` is kept for those who ask where the stack is.
@@ -44,13 +47,14 @@ class Supervision:
         written = LogFile(log)
         with log.open("ab") as output:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(configured)],
+                [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", "run/supervisord.conf"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=dict(environment),
-                # A session of its own: Ctrl-C reaches only us, and we stop the processes in order. The session is also
-                # how what a killed supervisor leaves behind is found again.
+                cwd=self._home.root,
+                # A session of its own: Ctrl-C reaches only us, and we stop the processes in order. The
+                # session is also how what a killed supervisor leaves behind is found again.
                 start_new_session=True,
             )
         StackRecord(ProcessIdentity.of(self._child.pid), str(socket), addresses).save(self._home.run)
@@ -87,6 +91,14 @@ class Supervision:
                     raise StackStartError.of(program.name, late, log=log.path, tail=log.tail())
             time.sleep(0.1 if waiting else 0)
 
+    def wait_settled(self, *, timeout_seconds: float = 5) -> None:
+        """Return when all processes have been up for a second, as the supervisor counts it."""
+        running = [State.RUNNING, State.STOPPED]
+        wait_until(
+            lambda: all(status.state in running for status in self.states().values()),
+            timeout_seconds=timeout_seconds,
+        )
+
     @staticmethod
     def _serves(program: Program, status: ProcessStatus, log: LogFile) -> bool:
         if program.ready_line is not None and program.ready_line not in log.text():
@@ -96,9 +108,11 @@ class Supervision:
         return program.ready_line is not None or status.state is State.RUNNING
 
     def stop(self, names: Sequence[str], on_step: OnStep) -> None:
-        """Tell all of `names` to stop at once and return when they have; the supervisor kills those that do not."""
+        """Tell `names` to stop, all at once, and return when they have. Those that do not are killed."""
         client = self._client()
-        waiting = [name for name, status in client.states().items() if name in names and not status.state.is_over]
+        waiting = [
+            name for name, status in client.states().items() if name in names and not status.state.is_over
+        ]
         for name in waiting:
             client.stop(name)
         while waiting:
@@ -113,13 +127,16 @@ class Supervision:
         return self._client().states() if self.record() else {}
 
     def shutdown(self, *, timeout_seconds: float = 60) -> None:
-        """End the supervisor and whatever is left of its processes, also after a crash. Nothing running: nothing done.
+        """End the supervisor and what is left of its processes, also after a crash.
 
         Raises:
             StackStopError: something survived being killed.
         """
         record = StackRecord.load(self._home.run)
         if record is None:
+            if self._child is not None:  # interrupted right after its start: it has started nothing yet
+                self._child.terminate()
+                self._collect(timeout_seconds)
             return
         members = session_members(record.supervisor, self._home.root)
         record.supervisor.send(signal.SIGTERM)  # it stops what still runs, each by its own signal
@@ -130,14 +147,15 @@ class Supervision:
         remove_socket(self._home, Path(record.socket))
         StackRecord.remove(self._home.run)
 
-    def sweep(self, on_step: OnStep) -> None:
-        """Clear away what a crash left: processes without a supervisor, the control socket, the record."""
+    def sweep(self, on_step: OnStep) -> bool:
+        """Clear away what a crash left: processes without a supervisor, socket, record. False if none did."""
         record = StackRecord.load(self._home.run)
         if record is None or record.supervisor.is_alive():
-            return
+            return False
         orphans = session_members(record.supervisor, self._home.root)
         on_step(f"clearing up after a crash: {len(orphans)} processes left behind")
         self.shutdown()
+        return True
 
     @staticmethod
     def _end(processes: Sequence[ProcessIdentity]) -> None:
@@ -167,5 +185,6 @@ class Supervision:
 
     def _client(self) -> SupervisorClient:
         record = StackRecord.load(self._home.run)
-        assert record is not None, "asked for the supervisor of a stack that was never launched"
+        if record is None:
+            raise RuntimeError("asked for the supervisor of a stack that was never launched")
         return SupervisorClient(Path(record.socket))

@@ -1,13 +1,14 @@
 """Supervisor's control socket, typed. The package and XML-RPC have no types: they stay in this file."""
 
 import xmlrpc.client
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from supervisor.xmlrpc import Faults, SupervisorTransport  # type: ignore[import-untyped]
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 
 class State(StrEnum):
@@ -48,14 +49,12 @@ class SupervisorClient:
     """Talks to the supervisor that listens on `socket`. Not for use by several threads."""
 
     def __init__(self, socket: Path) -> None:
-        # The host in the first argument is ignored; the transport goes to the socket.
-        transport = SupervisorTransport(None, None, f"unix://{socket}")
-        self._rpc: Any = xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
+        self._socket = socket
 
     def answers(self) -> bool:
         """Return whether a supervisor listens there."""
         try:
-            self._rpc.getState()
+            self._call("getState")
         except (OSError, HTTPException, xmlrpc.client.Error):
             return False
         return True
@@ -70,18 +69,29 @@ class SupervisorClient:
 
     def states(self) -> dict[str, ProcessStatus]:
         """Return every process by name."""
-        return {info["name"]: _status(info) for info in self._rpc.getAllProcessInfo()}
+        return {info["name"]: _status(info) for info in self._call("getAllProcessInfo")}
 
     def shutdown(self) -> None:
         """Tell the supervisor to stop whatever still runs, and to end."""
-        self._call_unless(Faults.SHUTDOWN_STATE, "shutdown")
+        with suppress(xmlrpc.client.Fault):  # it is at it already
+            self._call("shutdown")
 
-    def _call_unless(self, harmless_fault: int, method: str, *names: str) -> None:
+    def _call(self, method: str, *arguments: object) -> Any:
+        # A connection per call: after a failed one, this transport refuses every later one as out of order.
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        try:
+            # The host is ignored; the transport goes to the socket.
+            proxy = xmlrpc.client.ServerProxy("http://localhost", transport=transport)
+            return getattr(proxy.supervisor, method)(*arguments)
+        finally:
+            transport.close()
+
+    def _call_unless(self, harmless_fault: int, method: str, name: str) -> None:
         try:
             # `False`: do not hold the socket until the process has followed; the caller watches `states()`.
-            getattr(self._rpc, method)(*names, *([False] if names else []))
+            self._call(method, name, False)
         except xmlrpc.client.Fault as fault:
-            # A start of what cannot be started shows in `states()` as well, there with its reason.
+            # That it could not be started shows in `states()` as well, there with its reason.
             if fault.faultCode not in (harmless_fault, Faults.SPAWN_ERROR, Faults.ABNORMAL_TERMINATION):
                 raise
 

@@ -11,12 +11,13 @@ from cli.stack.errors import HomeUnusableError
 from cli.stack.home import Home
 from cli.stack.programs import Program
 
-# A socket's path holds 108 bytes on Linux and 104 on macOS; the supervisor appends its pid while it makes the socket.
+# A socket's path holds 108 bytes on Linux and 104 on macOS; the supervisor appends its pid while it makes the
+# socket.
 LONGEST_SOCKET_PATH = 90
 
 
 def socket_for(home: Home) -> Path:
-    """Return a path for the control socket: in `run/`, or in a fresh private directory where that path is too long."""
+    """Return a path for the control socket: in `run/`, or in a new private directory if that is too long."""
     near = home.run / "supervisor.sock"
     if len(os.fsencode(near)) <= LONGEST_SOCKET_PATH:
         return near
@@ -31,16 +32,19 @@ def remove_socket(home: Home, socket: Path) -> None:
 
 
 def configuration(home: Home, programs: Sequence[Program], socket: Path) -> str:
-    """Return the text of `supervisord.conf`. Programs stop in the reverse of their order, should it have to stop them.
+    """Return the text of `supervisord.conf`. The supervisor itself stops `programs` in reverse order.
+
+    Paths in the home are relative to it: the supervisor runs there, and takes a `%` in some of them for a
+    placeholder however it is escaped.
 
     Raises:
         HomeUnusableError: a path cannot be written down in this format.
     """
     supervisord = {
-        "logfile": str(home.log("supervisor")),
+        "logfile": _from(home, home.log("supervisor")),
         "logfile_maxbytes": "10MB",
         "logfile_backups": "1",
-        "pidfile": str(home.run / "supervisord.pid"),
+        "pidfile": _from(home, home.run / "supervisord.pid"),
         "silent": "true",
         "umask": "077",
     }
@@ -50,14 +54,21 @@ def configuration(home: Home, programs: Sequence[Program], socket: Path) -> str:
     return "\n".join(
         [
             _section("supervisord", supervisord),
-            _section("unix_http_server", {"file": str(socket), "chmod": "0600"}),
+            _section("unix_http_server", {"file": _from(home, socket), "chmod": "0600"}),
             _section("rpcinterface:supervisor", interface),
-            *(_program(program, n, home.log(program.name)) for n, program in enumerate(programs, start=1)),
+            *(
+                _program(program, priority, _from(home, home.log(program.name)))
+                for priority, program in enumerate(programs, start=1)
+            ),
         ]
     )
 
 
-def _program(program: Program, priority: int, log: Path) -> str:
+def _from(home: Home, path: Path) -> str:
+    return str(path.relative_to(home.root) if path.is_relative_to(home.root) else path)
+
+
+def _program(program: Program, priority: int, log: str) -> str:
     settings = {
         "command": shlex.join(program.command),
         "directory": str(program.directory),
@@ -67,11 +78,12 @@ def _program(program: Program, priority: int, log: Path) -> str:
         "startsecs": "1",
         "stopsignal": program.stop_signal,
         "stopwaitsecs": str(program.stop_seconds),
-        # The order to stop is for the parent: Celery's children would drop the job they are in. Killing is for all.
+        # The order to stop is for the parent: Celery's children would drop the job they are in. Killing is
+        # for all.
         "stopasgroup": "false",
         "killasgroup": "true",
         "redirect_stderr": "true",
-        "stdout_logfile": str(log),
+        "stdout_logfile": log,
         "stdout_logfile_maxbytes": "10MB",
         "stdout_logfile_backups": "3",
     }

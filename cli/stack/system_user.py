@@ -1,7 +1,8 @@
 """Who runs PostgreSQL. It refuses to run as root, so root hands it to a user without rights.
 
-What that user needs is widened, and nothing else: the way to the data directory and to the binaries may be passed
-through (`o+x` on the directories above, which shows nothing of what is in them), and the binaries may be read.
+What that user needs is widened, and nothing else: the way to the data directory and to the binaries may be
+passed through (`o+x` on the directories above, which shows nothing of what is in them), and the binaries may
+be read.
 """
 
 import os
@@ -17,7 +18,7 @@ LOGIN = "pgserver"
 
 
 def unprivileged_user() -> str | None:
-    """Return the system user that PostgreSQL runs as, made if need be; None where we are not root and run it ourselves."""
+    """Return the system user that runs PostgreSQL, made if need be; None where we are not root."""
     if os.geteuid() != 0:
         return None
     if not _exists():
@@ -52,7 +53,7 @@ def _exists() -> bool:
 
 
 def let_through(path: Path, user: str) -> list[Path]:
-    """Let `user` pass through every directory above `path`; return those whose mode had to change (now `o+x`)."""
+    """Let `user` pass through every directory above `path`; return those that had to be made `o+x`."""
     uid = pwd.getpwnam(user).pw_uid
     widened = []
     for directory in path.resolve().parents:

@@ -1,0 +1,75 @@
+"""Celery's settings, one reason a line. Redis is a hint and PostgreSQL the record; these settings say so to Celery."""
+
+from celery.schedules import crontab, schedule
+from kombu import Queue
+
+from tasks.declaring import PLATFORM_QUEUE
+from tasks.settings import TaskSettings
+
+_settings = TaskSettings.load()
+
+broker_url = _settings.broker_url.get_secret_value() if _settings.broker_url else None
+imports = _settings.module_names
+
+# -- what is sent ---------------------------------------------------------------------------------
+task_serializer = "json"
+accept_content = ["json"]  # pickle from a broker is remote code execution
+result_backend = None  # results live in PostgreSQL under row-level security; no second store to leak
+task_ignore_result = True
+task_default_queue = _settings.queue_names[0]
+task_queues = [Queue(name) for name in (*_settings.queue_names, PLATFORM_QUEUE)]
+task_create_missing_queues = False  # a typo cannot make a queue that nobody serves
+task_send_sent_event = False  # would add a Flower series for every producer pid
+
+# -- who keeps a message until when ---------------------------------------------------------------
+task_acks_late = True  # a cold or soft shutdown hands the message back; the claim in PostgreSQL stops doubles
+task_reject_on_worker_lost = True  # at once; the claim bounds the loop that this alone would be
+task_acks_on_timeout = True  # False looped without end; the database decides on retries
+worker_prefetch_multiplier = 1  # a hoarded message waits behind a long body; its job shows as dispatched
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None  # a broker that is away for an hour is no reason to give up
+broker_pool_acquire_timeout = 10  # the default blocks for ever
+broker_transport_options = (
+    {
+        "visibility_timeout": 3600,  # above every hard limit plus shutdown
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,  # the default cadence adds about 100 s to a recovery
+        "socket_timeout": 10,  # unset, a black-holed connection leaves the worker deaf for good
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 5,  # drops a stale BRPOP
+    }
+    if (broker_url or "redis").startswith("redis")
+    else {}
+)
+
+# -- how a worker behaves -------------------------------------------------------------------------
+worker_send_task_events = True  # Flower lists nothing without them
+worker_enable_remote_control = False  # one raw PUBLISH can shut a worker down; Flower lists tasks without it
+worker_soft_shutdown_timeout = 30  # with REMAP_SIGTERM=SIGQUIT: finish what is short, hand back the rest
+worker_enable_soft_shutdown_on_idle = (
+    False  # nothing here waits in a worker for its ETA: an idle one just ends
+)
+worker_max_tasks_per_child = 1000  # bounds what a leaking task can take
+worker_hijack_root_logger = False  # workers/logging.py owns logging: JSON lines, redacted
+worker_redirect_stdouts = False
+worker_cancel_long_running_tasks_on_connection_loss = False  # their lease is in PostgreSQL; they may finish
+enable_utc = True
+timezone = "UTC"
+
+# -- what the clock starts ------------------------------------------------------------------------
+beat_scheduler = (
+    "workers.beat:MomentScheduler"  # tells a fan-out which moment it is for: once per tenant and moment
+)
+beat_schedule = {
+    "maintenance.prune_jobs": {
+        "task": "maintenance.fan_out",
+        "kwargs": {"schedule": "maintenance.prune_jobs", "task_name": "maintenance.prune_jobs"},
+        "options": {"queue": PLATFORM_QUEUE},
+        "schedule": (
+            schedule(run_every=_settings.maintenance_every_seconds)
+            if _settings.maintenance_every_seconds
+            else crontab(hour="3", minute="0")  # the quiet hour, UTC
+        ),
+    },
+}

@@ -1,0 +1,6 @@
+"""What can be run: the task base class and the tasks themselves."""
+
+from tasks.declaring import task
+from tasks.job import Job
+
+__all__ = ["Job", "task"]

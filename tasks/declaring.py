@@ -1,0 +1,71 @@
+"""The decorator that makes a function a task."""
+
+from collections.abc import Callable
+from typing import Any
+
+from celery import shared_task
+
+from db.errors import PartywallError
+from tasks import registry
+from tasks.base import PlatformTask, TenantTask
+from tasks.declaration import HARD_LIMIT_GRACE_SECONDS, Body, TaskDeclaration
+from tasks.retrying import RetryPolicy
+
+PLATFORM_QUEUE = "platform"
+"""Where tenantless tasks run."""
+
+
+def task(
+    name: str,
+    *,
+    queue: str | None = None,
+    max_attempts: int = 3,
+    time_limit_seconds: float = 300.0,
+    retry_base_seconds: float = 2.0,
+    retry_cap_seconds: float = 3600.0,
+    tenantless: bool = False,
+    **celery_options: Any,
+) -> Callable[[Body], Any]:
+    """Declare a task: Celery's `shared_task` with a tenant's context around the body.
+
+    The body is `(job: Job, payload: Model) -> Result`, with pydantic models; a payload that does not fit is refused
+    when it is enqueued. Every Celery option still works. A `tenantless` task takes what arguments it likes, is started
+    by beat, and sees no tenant's row.
+
+    `time_limit_seconds`: then SoftTimeLimitExceeded is raised in the body, and ten seconds later its process is killed.
+
+    Raises:
+        TaskDeclarationError: the body has another form, or another module has a task of this name.
+    """
+
+    def declare(body: Body) -> Any:
+        declaration = TaskDeclaration.of(
+            body,
+            name=name,
+            queue=queue or (PLATFORM_QUEUE if tenantless else "default"),
+            retry=RetryPolicy(
+                max_attempts=max_attempts, base_seconds=retry_base_seconds, cap_seconds=retry_cap_seconds
+            ),
+            time_limit_seconds=time_limit_seconds,
+            tenantless=tenantless,
+        )
+        registry.declare(declaration, module=body.__module__)
+        options: dict[str, Any] = {
+            "name": name,
+            "base": PlatformTask if tenantless else TenantTask,
+            "declaration": declaration,
+            "queue": declaration.queue,
+            "soft_time_limit": time_limit_seconds,
+            "time_limit": time_limit_seconds + HARD_LIMIT_GRACE_SECONDS,
+        }
+        if tenantless:
+            # No job row keeps these: Celery's own retry is all there is, and twice is once for what they do.
+            options |= {
+                "autoretry_for": (Exception,),
+                "dont_autoretry_for": (PartywallError,),
+                "max_retries": max_attempts - 1,
+                "retry_backoff": retry_base_seconds,
+            }
+        return shared_task(**(options | celery_options))(body)
+
+    return declare

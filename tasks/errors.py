@@ -1,0 +1,49 @@
+"""What can go wrong with tasks and the messages that name them."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from db.errors import PartywallError
+
+
+class TaskDeclarationError(PartywallError):
+    """The task cannot be declared like this."""
+
+
+class UnknownTaskError(PartywallError):
+    """No task that can be enqueued has this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with a payload. `pointer` is an RFC 6901 JSON pointer into it, '' for the whole."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class PayloadInvalidError(PartywallError):
+    """The payload does not fit the task."""
+
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self, message: str | None = None, *, errors: list[FieldError], hint: str | None = None, **facts: Any
+    ):
+        super().__init__(message, hint=hint, errors=errors, **facts)
+        self.errors = errors
+
+
+class ResultTooLargeError(PartywallError):
+    """The result is over 256 KiB."""
+
+    retryable: ClassVar[bool] = False
+
+
+class MessageInvalidError(PartywallError):
+    """The broker message was not made by a dispatcher of this system."""
+
+
+class AttemptFailedError(PartywallError):
+    """The attempt failed; why stands in the job's row, where only its tenant can read it."""

@@ -1,0 +1,140 @@
+"""The way of one message through a worker: claim, enter, validate, run, finish or fail, leave."""
+
+import json
+import traceback
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from db import attempts
+from db.attempts import Attempt
+from db.errors import LeaseLostError, TenantDeletingError, TenantSuspendedError, TenantUnknownError
+from db.roles import Role
+from db.session import become, platform_connection
+from tasks.declaration import Body, TaskDeclaration
+from tasks.errors import AttemptFailedError, ResultTooLargeError
+from tasks.job import Job
+from tasks.message import JobMessage
+from tasks.redaction import redact
+from tasks.rejection import rejected
+from tasks.time_limit import soft_time_limit
+
+MAX_RESULT_BYTES = 256 * 1024
+MAX_TRACEBACK_CHARACTERS = 16_000
+
+log = structlog.get_logger(__name__)
+
+
+def run_message(declaration: TaskDeclaration, body: Body, message: JobMessage, *, worker: str) -> None:
+    """Run the jobs a message names, each in its tenant's context and its own transaction.
+
+    Raises:
+        celery.exceptions.Reject: nothing was run, loudly: the tenant may not work, or there is no job to claim.
+        AttemptFailedError: an attempt failed; its job's row says why and when it runs again.
+    """
+    with platform_connection(Role.WORKER) as connection:
+        for attempt in _claim(connection, declaration, message, worker):
+            with structlog.contextvars.bound_contextvars(
+                tenant=attempt.tenant_slug,
+                job=str(attempt.job_id),
+                attempt=attempt.number,
+                task=declaration.name,
+            ):
+                _run_attempt(connection, declaration, body, attempt)
+
+
+def _claim(
+    connection: Connection, declaration: TaskDeclaration, message: JobMessage, worker: str
+) -> list[Attempt]:
+    facts = {"task": declaration.name, "jobs": [str(job_id) for job_id in message.job_ids]}
+    try:
+        claimed = _claim_once(connection, declaration, message, worker)
+    except (TenantUnknownError, TenantSuspendedError, TenantDeletingError) as refusal:
+        raise rejected("message_refused", refusal, **facts) from None
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        # The connection died in the pool, for example when PostgreSQL restarted. A second one tells the difference.
+        connection.rollback()
+        claimed = _claim_once(connection, declaration, message, worker)
+    if not claimed:
+        raise rejected("message_dropped", "no such job is waiting for this message", **facts)
+    return claimed
+
+
+def _claim_once(
+    connection: Connection, declaration: TaskDeclaration, message: JobMessage, worker: str
+) -> list[Attempt]:
+    return attempts.claim(
+        connection,
+        tenant_id=message.tenant_id,
+        job_ids=message.job_ids,
+        nonce=message.nonce,
+        task_name=declaration.name,
+        worker=worker,
+        lease_seconds=declaration.lease_seconds,
+    )
+
+
+def _run_attempt(connection: Connection, declaration: TaskDeclaration, body: Body, attempt: Attempt) -> None:
+    become(connection, attempt.context)
+    attempts.fence(connection)
+    job = Job(attempt, connection)
+    log.info("attempt_started")
+    try:
+        payload = declaration.read_payload(attempt.payload)
+        with soft_time_limit(declaration.time_limit_seconds, connection):
+            returned = body(job, payload)
+            job.flush()
+        attempts.finish(connection, result=_result(declaration, returned))
+    except Exception as error:  # the edge: whatever a body raises is recorded here, and answered
+        _record_failure(connection, declaration, job, attempt, error)
+    else:
+        log.info("attempt_succeeded")
+    finally:
+        job.close()
+
+
+def _result(declaration: TaskDeclaration, returned: Any) -> Any:
+    result = declaration.result.dump_python(declaration.result.validate_python(returned), mode="json")
+    size = len(json.dumps(result).encode())
+    if size > MAX_RESULT_BYTES:
+        raise ResultTooLargeError(
+            size_bytes=size, hint="Keep rows in a table of the tenant's and return a summary."
+        )
+    return result
+
+
+def _record_failure(
+    connection: Connection, declaration: TaskDeclaration, job: Job, attempt: Attempt, error: Exception
+) -> None:
+    attempts.abandon(connection)
+    kind = type(error).__name__
+    try:
+        state = attempts.fail(
+            connection,
+            error=_describe(error),
+            retry_after_seconds=declaration.retry.delay_after(attempt.number, error),
+        )
+    except LeaseLostError:
+        log.warning("attempt_superseded", error=kind)
+        raise AttemptFailedError(
+            "the attempt lost its lease", job=attempt.job_id, attempt=attempt.number, error=kind
+        ) from None
+    log.warning("attempt_failed", error=kind, state=state.value)
+    # Not the exception itself: its text may quote the tenant's data, and Celery hands it to Flower.
+    raise AttemptFailedError(
+        job=attempt.job_id, attempt=attempt.number, error=kind, state=state.value
+    ) from None
+
+
+def _describe(error: Exception) -> dict[str, Any]:
+    """Return what the job's row keeps: {type, message, traceback}, without secrets, the end of a long one."""
+    lines = "".join(traceback.format_exception(error))
+    return {
+        "type": type(error).__name__,
+        "message": redact(str(error))[:2000],
+        "traceback": redact(lines)[-MAX_TRACEBACK_CHARACTERS:],
+    }

@@ -1,0 +1,92 @@
+"""What a body holds in its hands: the job, its tenant, and the one transaction it works in."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from db import attempts
+from db.attempts import Attempt
+from db.session import TenantSession, session_on
+from tasks import producing
+
+PROGRESS_INTERVAL_SECONDS = 0.5
+"""Progress is for people: reports that come faster are left out, except the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobTenant:
+    """Whose job it is."""
+
+    id: UUID
+    slug: str
+    name: str
+
+
+class Job:
+    """One attempt of a job, as its body sees it. Everything it does in the database is the tenant's."""
+
+    def __init__(self, attempt: Attempt, connection: Connection) -> None:
+        self.id = attempt.job_id
+        self.attempt = attempt.number
+        self.tenant = JobTenant(
+            id=attempt.context.tenant_id, slug=attempt.tenant_slug, name=attempt.tenant_name
+        )
+        self.state: Any | None = attempt.checkpoint
+        """What the last `checkpoint()` kept, also when that was in an earlier attempt. None at first."""
+        self.connection = connection
+        """SQLAlchemy Core, on the job's transaction."""
+        self._context = attempt.context
+        self._session: TenantSession | None = None
+        self._progress_reported_at: float | None = None
+
+    @property
+    def session(self) -> TenantSession:
+        """The ORM, on the same transaction as `connection`. Made on first use."""
+        if self._session is None:
+            self._session = session_on(self.connection, self._context)
+        return self._session
+
+    def progress(self, current: int, total: int | None = None, note: str | None = None) -> None:
+        """Show how far the body is, at once and whatever becomes of its transaction. At most twice a second.
+
+        Raises:
+            LeaseLostError: stop; nothing will be kept.
+        """
+        now = time.monotonic()
+        last = self._progress_reported_at
+        if last is not None and now - last < PROGRESS_INTERVAL_SECONDS and current != total:
+            return
+        self._progress_reported_at = now
+        attempts.report_progress(self._context, current=current, total=total, note=note)
+
+    def checkpoint(self, state: Any) -> None:
+        """Keep what was written so far, together with where to go on from (JSON). A retry finds it in `state`.
+
+        Raises:
+            LeaseLostError: nothing since the last checkpoint was kept.
+        """
+        self.flush()
+        attempts.save_checkpoint(self.connection, state=state)
+        if self._session is not None:
+            self._session.commit()
+        else:
+            self.connection.commit()
+        self.state = state
+
+    def enqueue(self, task_name: str, payload: Any, *, run_at: datetime | None = None) -> UUID:
+        """Return the id of a child job of the same tenant. It exists when this job's effects do."""
+        return producing.enqueue(self.connection, task_name, payload, run_at=run_at)
+
+    def flush(self) -> None:
+        """Send pending ORM changes to the database."""
+        if self._session is not None:
+            self._session.flush()
+
+    def close(self) -> None:
+        """Let go of the session. The connection belongs to the worker."""
+        if self._session is not None:
+            self._session.close()

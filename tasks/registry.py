@@ -1,0 +1,54 @@
+"""Which tasks there are."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+
+from tasks.declaration import TaskDeclaration
+from tasks.errors import TaskDeclarationError, UnknownTaskError
+from tasks.settings import TaskSettings
+
+_declared: dict[str, TaskDeclaration] = {}
+
+
+def load() -> None:
+    """Import the modules named by `PARTYWALL_TASK_MODULES`, so that their tasks are declared."""
+    for module in TaskSettings.load().module_names:
+        import_module(module)
+
+
+def declare(declaration: TaskDeclaration, *, module: str) -> None:
+    """Enter a task. A module that is imported again may declare its own tasks again.
+
+    Raises:
+        TaskDeclarationError: another module has a task of this name.
+    """
+    owner = _modules.setdefault(declaration.name, module)
+    if owner != module:
+        raise TaskDeclarationError(
+            "two tasks have the same name",
+            task=declaration.name,
+            modules=[owner, module],
+            hint="Rename one of them.",
+        )
+    _declared[declaration.name] = declaration
+
+
+_modules: dict[str, str] = {}
+
+
+def declared() -> Mapping[str, TaskDeclaration]:
+    """Return every task that was declared, by name."""
+    return MappingProxyType(_declared)
+
+
+def declaration(name: str) -> TaskDeclaration:
+    """Return one task.
+
+    Raises:
+        UnknownTaskError: it was not declared.
+    """
+    try:
+        return _declared[name]
+    except KeyError:
+        raise UnknownTaskError(task=name, hint="GET /v1/tasks lists the tasks there are.") from None

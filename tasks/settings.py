@@ -1,0 +1,51 @@
+"""What producers of messages and workers have to agree on."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import NoDecode
+
+from db.errors import SettingMissingError
+from db.settings import PartywallSettings
+
+
+class TaskSettings(PartywallSettings):
+    """The broker, the modules whose tasks exist, and the queues they run on."""
+
+    broker_url: SecretStr | None = Field(
+        None, description="redis://, rediss:// or amqp://, as Celery takes it."
+    )
+    task_modules: Annotated[str, NoDecode] = Field(
+        "tasks.orders,tasks.reports,tasks.maintenance",
+        description="Modules that declare tasks, comma separated.",
+    )
+    queues: str = Field("default", description="Queues that jobs run on, comma separated.")
+    maintenance_every_seconds: float | None = Field(
+        None, gt=0, description="How often per-tenant maintenance runs; unset means nightly at 03:00 UTC."
+    )
+
+    @property
+    def module_names(self) -> list[str]:
+        """The modules that declare tasks, in order."""
+        return _names(self.task_modules)
+
+    @property
+    def queue_names(self) -> list[str]:
+        """The queues that jobs run on."""
+        return _names(self.queues)
+
+    def require_broker_url(self) -> str:
+        """Return the broker's address.
+
+        Raises:
+            SettingMissingError: it is not set.
+        """
+        if self.broker_url is None:
+            raise SettingMissingError(
+                setting="PARTYWALL_BROKER_URL", hint="Set it, or start the embedded stack with: partywall up."
+            )
+        return self.broker_url.get_secret_value()
+
+
+def _names(comma_separated: str) -> list[str]:
+    return [name.strip() for name in comma_separated.split(",") if name.strip()]

@@ -1,0 +1,149 @@
+"""A running system for tests: a database, a broker, a dispatcher and a worker, each a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from cli.stack.broker import Broker
+from db import jobs
+from db.jobs import JobRow, JobState
+from db.roles import Role
+from db.session import tenant_session
+from tasks import producing
+from tests.databases import Database, TestTenant
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Process:
+    """One process of the system and what it wrote."""
+
+    popen: "subprocess.Popen[bytes]"
+    log: Path
+
+    def output(self) -> str:
+        """All that it wrote so far."""
+        return self.log.read_text(errors="replace")
+
+    def wait_for_line(self, text: str, *, timeout_seconds: float = 30) -> None:
+        """Return when it wrote `text`; fail when it ended or did not in time."""
+
+        def said() -> bool:
+            if text in self.output():
+                return True
+            assert self.popen.poll() is None, f"ended with {self.popen.returncode}:\n{self.output()}"
+            return False
+
+        wait_until(
+            said, timeout_seconds=timeout_seconds, what=f"{text!r} in {self.log.name}:\n{self.output()}"
+        )
+
+
+class Site:
+    """Starts processes against one database and broker, and runs jobs through them."""
+
+    def __init__(self, database: Database, broker: Broker, directory: Path, *, task_modules: str) -> None:
+        self.database = database
+        self.broker = broker
+        self.directory = directory
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("PARTYWALL_")},
+            **database.environment,
+            "PARTYWALL_HOME": str(directory / "no-home"),
+            "PARTYWALL_BROKER_URL": broker.url,
+            "PARTYWALL_TASK_MODULES": task_modules,
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.worker: Process | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Site":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def start(self, name: str, *command: str, **environment: str) -> Process:
+        """Start `python -m command...`; it is stopped with the site."""
+        return self._stack.enter_context(self._running(name, command, environment))
+
+    def start_worker(self, *options: str, name: str = "worker", **environment: str) -> Process:
+        """Start a Celery worker and return when it is ready."""
+        worker = self.start(
+            name, "celery", "-A", "workers", "worker", "-E", "--without-gossip", "--without-mingle",
+            "--loglevel=INFO", "-Q", "default,platform", f"--hostname={name}@test", *options,
+            REMAP_SIGTERM="SIGQUIT", **environment,
+        )  # fmt: skip
+        worker.wait_for_line(" ready.")
+        return worker
+
+    def start_dispatcher(self) -> Process:
+        """Start a dispatcher and return when it runs."""
+        dispatcher = self.start("dispatcher", "workers.dispatcher")
+        dispatcher.wait_for_line("agent_started")
+        return dispatcher
+
+    @contextmanager
+    def _running(self, name: str, command: tuple[str, ...], environment: dict[str, str]) -> Iterator[Process]:
+        log = self.directory / f"{name}.log"
+        with log.open("ab") as output:
+            popen = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=ROOT,
+                env=self.environment | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield Process(popen, log)
+        finally:
+            _stop(popen)
+
+    def enqueue(self, tenant: TestTenant, task_name: str, payload: Any = None) -> UUID:
+        """Accept a job as the API would."""
+        with tenant_session(tenant.context, role=Role.API) as session:
+            return producing.enqueue(session, task_name, payload or {})
+
+    def wait(self, tenant: TestTenant, job_id: UUID, *, timeout_seconds: float = 30) -> JobRow:
+        """Return the job once it is over."""
+
+        def ended() -> JobRow | None:
+            with tenant_session(tenant.context, role=Role.API) as session:
+                job = jobs.get_job(session, job_id)
+                session.expunge(job)
+            return job if JobState(job.state).is_terminal else None
+
+        job = wait_until(ended, timeout_seconds=timeout_seconds, what=f"job {job_id} is over")
+        assert job is not None
+        return job
+
+    def run(self, tenant: TestTenant, task_name: str, payload: Any = None) -> JobRow:
+        """Run a job through dispatcher, broker and worker; return it once it is over."""
+        return self.wait(tenant, self.enqueue(tenant, task_name, payload))
+
+
+def _stop(popen: "subprocess.Popen[bytes]") -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if popen.poll() is None:
+            # The whole session, so that a killed main leaves no child behind.
+            os.killpg(popen.pid, number)
+        try:
+            popen.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    try:
+        os.killpg(popen.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,186 @@
+"""Tasks that misbehave in every way a body can, and one that tells what it finds on the connection."""
+
+import os
+import time
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import text
+
+from db.jobs import JobRow
+from tasks import Job, task
+
+NAME = __name__
+
+
+class Nothing(BaseModel):
+    """An empty payload."""
+
+
+class Number(BaseModel):
+    """A number to work with."""
+
+    value: int = 0
+
+
+class Findings(BaseModel):
+    """What a body finds on the connection it was given, before it asks for anything of its own."""
+
+    backend_pid: int
+    process_id: int
+    tenant_id: str
+    jobs_seen: int
+    settings: list[str]
+    temporary_objects: int
+    cursors: int
+    prepared_statements: int
+    channels: int
+    session_locks: int
+
+
+class Refused(Exception):
+    """The body did not like it."""
+
+    retryable = False
+
+
+@task("probe.look", max_attempts=1)
+def look(job: Job, payload: Nothing) -> Findings:
+    """Tell what is on the connection."""
+    ask = job.connection.exec_driver_sql
+    settings = ask("select name || '=' || setting from pg_settings where source = 'session'").scalars().all()
+    return Findings(
+        backend_pid=ask("select pg_backend_pid()").scalar_one(),
+        process_id=os.getpid(),
+        tenant_id=str(ask("select partywall.current_tenant_id()").scalar_one()),
+        jobs_seen=len(job.session.query(JobRow).all()),
+        settings=[each for each in settings if not each.startswith("application_name=")],
+        temporary_objects=ask("select count(*) from pg_class where relpersistence = 't'").scalar_one(),
+        cursors=ask("select count(*) from pg_cursors where name not like '<%%' and name <> ''").scalar_one(),
+        prepared_statements=ask("select count(*) from pg_prepared_statements").scalar_one(),
+        channels=ask("select count(*) from pg_listening_channels()").scalar_one(),
+        session_locks=ask(
+            "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
+        ).scalar_one(),
+    )
+
+
+def litter(job: Job) -> int:
+    """Leave on the session whatever a careless or hostile body may leave there; return the backend's pid."""
+    ask = job.connection.exec_driver_sql
+    ask("set statement_timeout = '77s'")
+    ask("select set_config('app.tenant', 'left behind', false)")
+    ask("select set_config('partywall.token', current_setting('partywall.token'), false)")
+    ask("listen gossip")
+    ask("select pg_advisory_lock(4711)")
+    ask("declare left_open cursor with hold for select 1")
+    ask("prepare left_prepared as select 1")
+    pid: int = ask("select pg_backend_pid()").scalar_one()
+    return pid
+
+
+@task("probe.commits", max_attempts=1)
+def commits(job: Job, payload: Nothing) -> Number:
+    """Commit halfway, twice, and go on."""
+    pid = litter(job)
+    job.connection.commit()
+    job.connection.execute(text("select partywall.current_tenant_id()"))
+    job.session.commit()
+    return Number(value=pid)
+
+
+@task("probe.rolls_back", max_attempts=1)
+def rolls_back(job: Job, payload: Nothing) -> Number:
+    """Roll back halfway and go on."""
+    pid = litter(job)
+    job.connection.commit()
+    job.connection.execute(text("select 1"))
+    job.connection.rollback()
+    job.connection.execute(text("select partywall.current_tenant_id()"))
+    return Number(value=pid)
+
+
+@task("probe.raises", max_attempts=1)
+def raises(job: Job, payload: Nothing) -> None:
+    """Fail with what a tenant may not read in Flower."""
+    litter(job)
+    job.connection.commit()
+    raise Refused("the secret of this tenant")
+
+
+@task("probe.breaks_sql", max_attempts=1)
+def breaks_sql(job: Job, payload: Nothing) -> None:
+    """Fail inside PostgreSQL."""
+    litter(job)
+    job.connection.commit()
+    job.connection.execute(text("select 1 / 0"))
+
+
+@task("probe.sleeps", max_attempts=1, time_limit_seconds=1)
+def sleeps(job: Job, payload: Nothing) -> None:
+    """Run past the soft limit in Python."""
+    litter(job)
+    job.connection.commit()
+    job.connection.execute(text("select 1"))
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+@task("probe.sleeps_in_sql", max_attempts=1, time_limit_seconds=1)
+def sleeps_in_sql(job: Job, payload: Nothing) -> None:
+    """Run past the soft limit in a query."""
+    litter(job)
+    job.connection.commit()
+    job.connection.execute(text("select pg_sleep(30)"))
+
+
+@task("probe.loses_connection", max_attempts=1)
+def loses_connection(job: Job, payload: Nothing) -> None:
+    """Have the backend killed under the body."""
+    litter(job)
+    job.connection.commit()
+    job.connection.execute(text("select pg_terminate_backend(pg_backend_pid())"))
+
+
+@task("probe.fails_then_succeeds", max_attempts=3, retry_base_seconds=0.05, retry_cap_seconds=0.1)
+def fails_then_succeeds(job: Job, payload: Number) -> Number:
+    """Fail until attempt number `value`, after writing what must not be kept."""
+    job.enqueue("probe.look", {})
+    if job.attempt < payload.value:
+        raise RuntimeError(f"attempt {job.attempt}")
+    return Number(value=job.attempt)
+
+
+@task("probe.checkpoints", max_attempts=2, retry_base_seconds=0.05, retry_cap_seconds=0.1)
+def checkpoints(job: Job, payload: Nothing) -> dict[str, Any]:
+    """Keep a child job at a checkpoint, fail, and go on from there."""
+    if job.state is None:
+        job.enqueue("probe.look", {})
+        job.checkpoint({"done": 1})
+        job.enqueue("probe.look", {})
+        raise RuntimeError("after the checkpoint")
+    return {"state": job.state, "attempt": job.attempt}
+
+
+@task("probe.idles", max_attempts=1)
+def idles(job: Job, payload: Nothing) -> None:
+    """Touch no table at all."""
+
+
+@task("probe.reports", max_attempts=1)
+def reports(job: Job, payload: Nothing) -> None:
+    """Report progress and wait until it was seen, which the other side shows by enqueueing a job."""
+    job.progress(1, 2, "halfway")
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with job.connection.begin():
+            if job.connection.execute(text("select count(*) from partywall.jobs")).scalar_one() > 1:
+                return
+        time.sleep(0.05)
+    raise Refused("nobody saw it")
+
+
+@task("probe.platform", tenantless=True)
+def platform(*, value: int) -> None:
+    """Run without a tenant."""

@@ -1,0 +1,45 @@
+"""What the next job finds on the pooled connection after a body did its worst. Real workers, both pools."""
+
+import pytest
+
+from tests.databases import TestTenant
+from tests.site import Site
+
+
+def findings(site: Site, tenant: TestTenant) -> dict[str, object]:
+    job = site.run(tenant, "probe.look")
+    assert job.state == "succeeded", job.error
+    result: dict[str, object] = job.result
+    return result
+
+
+@pytest.mark.parametrize(
+    ("task_name", "ends", "same_backend"),
+    [
+        ("probe.commits", "succeeded", True),
+        ("probe.rolls_back", "succeeded", True),
+        ("probe.raises", "failed", True),
+        ("probe.breaks_sql", "failed", True),
+        ("probe.sleeps", "failed", True),
+        ("probe.sleeps_in_sql", "failed", True),
+        ("probe.loses_connection", "failed", False),
+    ],
+)
+def test_the_next_tenant_finds_nothing_of_the_one_before(
+    site: Site, tenant_a: TestTenant, tenant_b: TestTenant, task_name: str, ends: str, same_backend: bool
+) -> None:
+    before = findings(site, tenant_b)
+    job = site.run(tenant_a, task_name)
+    after = findings(site, tenant_b)
+
+    assert job.state == ends, job.error
+    assert (before["backend_pid"] == after["backend_pid"]) is same_backend
+    assert before["process_id"] == after["process_id"]
+    assert after["tenant_id"] == str(tenant_b.id)
+    assert after["settings"] == before["settings"] == [] or all(
+        "partywall" in s or "search" in s for s in after["settings"]
+    )
+    assert [after[each] for each in ("temporary_objects", "cursors", "prepared_statements", "channels")] == [
+        0
+    ] * 4
+    assert after["session_locks"] == 0

@@ -1,0 +1,43 @@
+"""The reaper: takes back the jobs of attempts that did not end before their lease did."""
+
+import structlog
+
+from db.dispatching import expire_leases
+from db.roles import Role
+from db.session import platform_connection
+from workers.agent import Agent
+
+SWEEP_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Reaper(Agent):
+    """Works without the broker. Any number may run: each skips what another has locked."""
+
+    name = "reaper"
+    role = Role.DISPATCHER
+
+    def __init__(self, *, batch_limit: int = 100) -> None:
+        super().__init__()
+        self.batch_limit = batch_limit
+
+    def run_once(self) -> int:
+        """Take back at most one batch of jobs; return how many."""
+        with platform_connection(self.role) as connection:
+            expired = expire_leases(connection, limit=self.batch_limit)
+        for lease in expired:
+            log.warning(
+                "lease_expired", job=str(lease.job_id), attempt=lease.attempt, state=lease.state.value
+            )
+        return len(expired)
+
+    def run(self) -> None:
+        """Sweep once a second, without a pause while batches are full."""
+        while not self.stopping.is_set():
+            if self.run_once() < self.batch_limit:
+                self.stopping.wait(SWEEP_SECONDS)
+
+
+if __name__ == "__main__":
+    Reaper().main()
