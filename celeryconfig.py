@@ -4,6 +4,7 @@ from celery.schedules import crontab, schedule
 from kombu import Queue
 
 from tasks.declaring import PLATFORM_QUEUE
+from tasks.routing import route
 from tasks.settings import TaskSettings
 
 _settings = TaskSettings.load()
@@ -18,6 +19,7 @@ result_backend = None  # results live in PostgreSQL under row-level security; no
 task_ignore_result = True
 task_default_queue = _settings.queue_names[0]
 task_queues = [Queue(name) for name in (*_settings.queue_names, PLATFORM_QUEUE)]
+task_routes = [route]  # a task runs where it was declared to run
 task_create_missing_queues = False  # a typo cannot make a queue that nobody serves
 task_send_sent_event = False  # would add a Flower series for every producer pid
 
@@ -51,7 +53,7 @@ worker_enable_soft_shutdown_on_idle = (
     False  # nothing here waits in a worker for its ETA: an idle one just ends
 )
 worker_max_tasks_per_child = 1000  # bounds what a leaking task can take
-worker_hijack_root_logger = False  # workers/logging.py owns logging: JSON lines, redacted
+worker_hijack_root_logger = False  # tasks/logs.py owns logging: JSON lines, redacted
 worker_redirect_stdouts = False
 worker_cancel_long_running_tasks_on_connection_loss = False  # their lease is in PostgreSQL; they may finish
 enable_utc = True
@@ -65,7 +67,6 @@ beat_schedule = {
     "maintenance.prune_jobs": {
         "task": "maintenance.fan_out",
         "kwargs": {"schedule": "maintenance.prune_jobs", "task_name": "maintenance.prune_jobs"},
-        "options": {"queue": PLATFORM_QUEUE},
         "schedule": (
             schedule(run_every=_settings.maintenance_every_seconds)
             if _settings.maintenance_every_seconds

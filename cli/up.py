@@ -1,26 +1,22 @@
 """`partywall up`, `down` and `status`: the embedded stack from the terminal."""
 
-import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import FrameType
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from cli.exit_codes import ExitCode
+from cli.output import Json, note, print_fields, print_json, print_table, say, span
 from cli.stack.deadline import wait_until
 from cli.stack.errors import StackAlreadyRunningError
 from cli.stack.home import Home
 from cli.stack.stack import PROCESSES, Stack
-from cli.stack.supervisor_client import State
+from cli.stack.supervisor_client import ProcessStatus, State
 from db.settings import home
-
-NOT_AS_ASKED = 3
-"""The exit code of an `up` that found a stack running, and of a `status` that found none."""
 
 LABELS = {
     "api": "API",
@@ -32,13 +28,7 @@ LABELS = {
     "home": "Home",
 }
 
-out = Console()
-err = Console(stderr=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
-Detach = Annotated[
-    bool, typer.Option("--detach", "-d", help="Return once everything runs; stop it with `partywall down`.")
-]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return once all runs; `partywall down` stops it.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,34 +40,39 @@ def register(app: typer.Typer) -> None:
 def up(detach: Detach = False, as_json: Json = False) -> None:
     """Start PostgreSQL, broker, API, workers and Flower, and stay until Ctrl-C.
 
-    Exit codes: 0 stopped (with --detach: running), 1 something failed, 3 a stack is already running here.
+    Exit codes: 0 stopped (with --detach: running), 1 something failed, 3 a stack is already running from here,
+    130 interrupted before all was up; nothing runs then.
     """
     stack = Stack(Home(home()))
-    try:
-        with _interrupted_by_signals():
+    with _interrupted_once():
+        try:
             addresses = stack.up(_say)
+        except StackAlreadyRunningError as running:
+            _show_running(running, stack, as_json=as_json)
+            raise typer.Exit(ExitCode.REFUSED) from running
+        except KeyboardInterrupt:
+            note("Interrupted; nothing runs.")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        try:
             if as_json:
-                print(json.dumps({"addresses": addresses}), flush=True)
+                print_json({"addresses": addresses})
             else:
-                _show(addresses, "Partywall is running")
-            if detach:
-                err.print("Stop it with: [bold]partywall down[/]")
-                return
-            err.print("Ctrl-C stops it.")
-            wait_until(lambda: not stack.is_running(), timeout_seconds=float("inf"), interval_seconds=0.5)
-    except StackAlreadyRunningError as running:
-        _refuse(running, stack, as_json=as_json)
-    except KeyboardInterrupt:
-        if stack.is_running():
-            err.print("\nStopping; a worker gets 40 s to finish its jobs.")
-            with _deaf_to_signals():
-                stack.down(_say)
-        err.print("Stopped. The data stays; `partywall up` goes on with it.")
-        return
+                _show(addresses)
+            note("Stop it with: partywall down" if detach else "Ctrl-C stops it.")
+            if not detach:
+                _stay(stack)
+        except KeyboardInterrupt:
+            note("Stopping; a worker gets 40 s to finish its jobs.")
+            stack.down(_say)
+            note("Stopped. The data stays; `partywall up` goes on with it.")
+
+
+def _stay(stack: Stack) -> None:
+    wait_until(lambda: not stack.is_running(), timeout_seconds=float("inf"), interval_seconds=0.5)
     if stack.clear_up(_say):
-        err.print("The supervisor was killed. What it left running has been stopped.")
-        raise typer.Exit(1)
-    err.print("Stopped by `partywall down`.")
+        note("The supervisor was killed. What it left running has been stopped.")
+        raise typer.Exit(ExitCode.FAILED)
+    note("Stopped by `partywall down`.")
 
 
 def down(as_json: Json = False) -> None:
@@ -85,88 +80,82 @@ def down(as_json: Json = False) -> None:
     stack = Stack(Home(home()))
     was_running = stack.down(_say)
     if as_json:
-        print(json.dumps({"was_running": was_running}))
+        print_json({"was_running": was_running})
     else:
-        out.print(
-            "Stopped." if was_running else f"Nothing was running from {stack.home.root}.", highlight=False
-        )
+        say("Stopped." if was_running else f"Nothing was running from {stack.home.root}.")
 
 
 def status(as_json: Json = False) -> None:
-    """Show what runs and where. Exit codes: 0 all of it, 1 not all of it, 3 no stack runs from here."""
+    """Show what runs and where.
+
+    Exit codes: 0 all of it runs, 1 not all of it, 3 no stack runs from here.
+    """
     stack = Stack(Home(home()))
     now = stack.status()
     if as_json:
         processes = {name: asdict(process) for name, process in now.processes.items()}
-        print(
-            json.dumps({"running": bool(now.processes), "processes": processes, "addresses": now.addresses})
-        )
+        print_json({"running": bool(now.processes), "processes": processes, "addresses": now.addresses})
     elif now.processes:
-        table = Table("Process", "State", "Pid", "Up for", "Remark", title=f"Stack in {stack.home.root}")
-        for name in [name for name in PROCESSES if name in now.processes]:
-            process = now.processes[name]
-            colour = "green" if process.state is State.RUNNING else "red"
-            pid, since = str(process.pid or ""), _duration(process.uptime_seconds)
-            table.add_row(name, f"[{colour}]{process.state.value.lower()}[/]", pid, since, process.detail)
-        out.print(table)
-        _show(now.addresses, None)
+        _show_processes(now.processes)
+        _show(now.addresses)
     else:
-        out.print(f"No stack runs from {stack.home.root}. Start one with: partywall up", highlight=False)
+        say(f"No stack runs from {stack.home.root}. Start one with: partywall up")
     if not now.processes:
-        raise typer.Exit(NOT_AS_ASKED)
+        raise typer.Exit(ExitCode.REFUSED)
     if any(process.state is not State.RUNNING for process in now.processes.values()):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
-def _refuse(running: StackAlreadyRunningError, stack: Stack, *, as_json: bool) -> None:
+def _show_running(running: StackAlreadyRunningError, stack: Stack, *, as_json: bool) -> None:
     addresses = stack.status().addresses
     if as_json:
-        print(json.dumps({"already_running": True, "addresses": addresses}))
-    else:
-        _show(addresses, f"A stack is already running (pid {running.facts['pid']})")
-        err.print(running.hint, highlight=False)
-    raise typer.Exit(NOT_AS_ASKED)
+        print_json({"already_running": True, "addresses": addresses})
+        return
+    note(f"A stack is already running from this home (supervisor pid {running.facts['pid']}):")
+    _show(addresses)
+    note(running.hint or "")
 
 
-def _show(addresses: dict[str, str], title: str | None) -> None:
-    table = Table(title=title, show_header=False)
-    for name, address in addresses.items():
-        # Not folded or cut: somebody will want to copy it.
-        table.add_row(LABELS.get(name, name), f"[bold]{address}[/]")
-    out.print(table)
+def _show_processes(processes: Mapping[str, ProcessStatus]) -> None:
+    print_table(
+        ["process", "verdict", "pid", "up for", "remark"],
+        [
+            (
+                name,
+                "ok" if processes[name].state is State.RUNNING else "fail",
+                processes[name].pid,
+                span(processes[name].uptime_seconds),
+                processes[name].detail or processes[name].state.value.lower(),
+            )
+            for name in PROCESSES
+            if name in processes
+        ],
+        empty="",
+    )
+
+
+def _show(addresses: Mapping[str, str]) -> None:
+    print_fields({LABELS.get(name, name): address for name, address in addresses.items()})
 
 
 def _say(step: str) -> None:
-    # On stderr, so that --json leaves one object on stdout.
-    err.print(f"  {step}", highlight=False, markup=False)
-
-
-def _duration(seconds: int) -> str:
-    hours, rest = divmod(seconds, 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if seconds else ""
+    note(f"  {step}")
 
 
 @contextmanager
-def _interrupted_by_signals() -> Iterator[None]:
-    """Let TERM and HUP (the terminal was closed) end the block as Ctrl-C does."""
+def _interrupted_once() -> Iterator[None]:
+    """Let the first INT, TERM or HUP (the terminal was closed) raise KeyboardInterrupt, and ignore the others.
+
+    They would interrupt the stopping that the first one began, and leave half of the stack running.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    numbers = (signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(number, interrupt) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _deaf_to_signals() -> Iterator[None]:
-    """Go through with stopping: a second Ctrl-C would leave half of it running."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
     try:
         yield
     finally:

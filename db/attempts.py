@@ -94,7 +94,8 @@ def claim(
 
 def fence(connection: Connection) -> None:
     """From now on let this connection commit only while its attempt holds the lease."""
-    _driver(connection).fence = _HOLD_LEASE
+    options: dict[str, Any] = {FENCE: _HOLD_LEASE}
+    connection.execution_options(**options)
 
 
 def finish(connection: Connection, *, result: Any | None) -> None:
@@ -117,8 +118,10 @@ def fail(connection: Connection, *, error: dict[str, Any], retry_after_seconds: 
     Raises:
         LeaseLostError: another attempt has the job, or it is over.
     """
+    connection.begin()
+    # The failure gives the lease back, so it cannot be asked to hold it.
     _driver(connection).fence = None
-    state = connection.execute(_FAIL, {"error": error, "retry_after": retry_after_seconds}).scalar_one()
+    state = connection.execute(_FAIL, {"error": _storable(error), "retry_after": retry_after_seconds}).scalar_one()
     connection.commit()
     return JobState(state)
 

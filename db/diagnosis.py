@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from db.dsn import Dsn, DsnInvalidError
+from db.dsn import Dsn, DsnInvalidError, setting_name
 from db.errors import SchemaNewerError, SchemaOlderError, SettingMissingError
 from db.login import Login, ask_login
 from db.pooler import describe_pooler
@@ -48,14 +48,12 @@ class Finding:
 
 def diagnose(role: Role, settings: DatabaseSettings) -> list[Finding]:
     """Return everything found about the role's DSN; one `ok` when nothing is wrong. Takes a few seconds at most."""
-    setting = f"PARTYWALL_{role.value.upper()}_DATABASE_URL"
+    setting = setting_name(role)
     try:
         url = settings.url(role)
         dsn = Dsn.parse(url, setting=setting)
     except (SettingMissingError, DsnInvalidError) as error:
-        return [
-            Finding(Verdict.FAIL, f"{setting}: {error.message[:1].lower()}{error.message[1:]}", error.hint)
-        ]
+        return [Finding(Verdict.FAIL, f"{setting}: {error.message[:1].lower()}{error.message[1:]}", error.hint)]
     try:
         with _connection(url, timeout_seconds=settings.connect_timeout_seconds) as connection:
             return _examine(connection, role, dsn, setting, settings)
@@ -64,9 +62,7 @@ def diagnose(role: Role, settings: DatabaseSettings) -> list[Finding]:
         return [Finding(Verdict.FAIL, reason.words, reason.fix_in(setting))]
 
 
-def _examine(
-    connection: Connection, role: Role, dsn: Dsn, setting: str, settings: DatabaseSettings
-) -> list[Finding]:
+def _examine(connection: Connection, role: Role, dsn: Dsn, setting: str, settings: DatabaseSettings) -> list[Finding]:
     login = ask_login(connection)
     found = [
         *judge_version(login.version),
@@ -77,9 +73,7 @@ def _examine(
         found += _judge_pooler(connection, settings, setting)
     if role is Role.MIGRATOR and not login.has_backup_role:
         fix = "Let a superuser run: partywall bootstrap"
-        found.append(
-            Finding(Verdict.WARN, "there is no role partywall_backup: no dump would be complete", fix)
-        )
+        found.append(Finding(Verdict.WARN, "there is no role partywall_backup: no dump would be complete", fix))
     if any(finding.verdict is Verdict.FAIL for finding in found):
         return found
     version = f"PostgreSQL {login.version // 10000}.{login.version % 10000}"
@@ -94,9 +88,7 @@ def judge_version(number: int) -> list[Finding]:
     major = number // 10000
     if major < OLDEST_POSTGRES:
         words = f"PostgreSQL {major} is too old"
-        return [
-            Finding(Verdict.FAIL, words, f"Upgrade to {OLDEST_POSTGRES} or newer, at best {NEWEST_POSTGRES}.")
-        ]
+        return [Finding(Verdict.FAIL, words, f"Upgrade to {OLDEST_POSTGRES} or newer, at best {NEWEST_POSTGRES}.")]
     if major > NEWEST_POSTGRES:
         words = f"PostgreSQL {major} is newer than this code was tested with ({NEWEST_POSTGRES})"
         return [Finding(Verdict.WARN, words, "Look for a newer Partywall.")]
@@ -112,9 +104,7 @@ def judge_login(login: Login, role: Role, setting: str) -> list[Finding]:
         found.append(Finding(Verdict.FAIL, words, fix))
 
     if login.login != role.login:
-        fail(
-            f"logs in as {login.login}, expected {role.login}", f"Put the login {role.login} into {setting}."
-        )
+        fail(f"logs in as {login.login}, expected {role.login}", f"Put the login {role.login} into {setting}.")
     if login.is_superuser:
         fail(f"{login.login} is a superuser: row-level security does not bind it", take_away)
         return found  # it is a member of everything and may do everything: one sentence is enough
@@ -137,9 +127,7 @@ def judge_login(login: Login, role: Role, setting: str) -> list[Finding]:
 
 def _judge_schema(connection: Connection, login: Login, role: Role) -> list[Finding]:
     if not login.is_migrated:
-        return [
-            Finding(Verdict.FAIL, "the database was never migrated", f"{_BOOTSTRAP}, then: partywall migrate")
-        ]
+        return [Finding(Verdict.FAIL, "the database was never migrated", f"{_BOOTSTRAP}, then: partywall migrate")]
     if role is Role.MIGRATOR and not login.is_superuser:
         if "partywall_owner" not in login.memberships:
             words = f"{login.login} may not act as partywall_owner: it cannot migrate"
@@ -154,9 +142,7 @@ def _judge_schema(connection: Connection, login: Login, role: Role) -> list[Find
         require_current(connection)
     except (SchemaOlderError, SchemaNewerError) as error:
         which = ", ".join(f"{name} {value}" for name, value in error.facts.items())
-        return [
-            Finding(Verdict.FAIL, f"{error.message[:1].lower()}{error.message[1:]} ({which})", error.hint)
-        ]
+        return [Finding(Verdict.FAIL, f"{error.message[:1].lower()}{error.message[1:]} ({which})", error.hint)]
     return []
 
 

@@ -6,8 +6,14 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from db.errors import PartywallError
+from db.roles import Role
 
 _SCHEMES = ("postgresql://", "postgres://")
+
+
+def setting_name(role: Role) -> str:
+    """Return the name of the setting that holds the role's DSN."""
+    return f"PARTYWALL_{role.value.upper()}_DATABASE_URL"
 
 
 class DsnInvalidError(PartywallError):

@@ -3,25 +3,30 @@
 Nothing outside this module builds an engine or takes "the database" for granted.
 """
 
+import copy
 import os
 from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolResetState, QueuePool
 
 from db.context import TenantContext
-from db.errors import NoTenantError, from_database
+from db.errors import DriverError, NoTenantError, PartywallError, from_database
 from db.roles import Role
 from db.settings import DatabaseSettings
-from db.transport import Opening, connect, connect_async
+from db.transport import Opening, connect, connect_async, is_alive, is_settled
 
 TENANT: Final = "partywall_tenant"
 """Execution option: the `TenantContext` of every transaction, or None where the platform speaks for itself."""
 ONE_STATEMENT: Final = "partywall_one_statement"
 """Execution option: True sends no BEGIN. The context and one statement are a transaction of their own, 1 round trip."""
+FENCE: Final = "partywall_fence"
+"""Execution option: the `Statement` that lets each transaction commit, or raises. An option rather than a mark on the
+connection, because a connection that is lost halfway is replaced by another, which has to be fenced too."""
 
 _engines: dict[Role, Engine] = {}
 _async_engines: dict[Role, AsyncEngine] = {}
@@ -33,22 +38,27 @@ def engine_for(role: Role) -> Engine:
     Raises:
         SettingMissingError: the role has no DSN.
     """
-    if role not in _engines:
+    engine = _engines.get(role)
+    if engine is None:
         settings = DatabaseSettings.load()
-        _engines[role] = build_engine(
+        made = build_engine(
             settings.url(role), settings=settings, application_name=f"partywall-{role.value}"
         )
-    return _engines[role]
+        # Two threads may come here at once. The one that is late drops an engine that never connected.
+        engine = _engines.setdefault(role, made)
+    return engine
 
 
 def async_engine_for(role: Role) -> AsyncEngine:
     """Return this process's asyncio engine for the role. Use it on one event loop only."""
-    if role not in _async_engines:
+    engine = _async_engines.get(role)
+    if engine is None:
         settings = DatabaseSettings.load()
-        _async_engines[role] = build_async_engine(
+        made = build_async_engine(
             settings.url(role), settings=settings, application_name=f"partywall-{role.value}"
         )
-    return _async_engines[role]
+        engine = _async_engines.setdefault(role, made)
+    return engine
 
 
 def build_engine(url: str, *, settings: DatabaseSettings, application_name: str) -> Engine:
@@ -90,12 +100,16 @@ _POOL_HABITS: dict[str, Any] = {
     "pool_reset_on_return": None,
     # Would look up an extension's oids on every new connection, for a type that nobody here uses.
     "use_native_hstore": False,
+    # What is bound is a tenant's data or a token. An error is logged, stored with its job and shown.
+    "hide_parameters": True,
 }
 
 
 def _guard(engine: Engine) -> None:
     event.listen(engine, "begin", _on_begin)
     event.listen(engine, "handle_error", _on_error, retval=True)
+    event.listen(engine, "set_connection_execution_options", _on_options)
+    event.listen(engine, "checkout", _on_checkout)
     event.listen(engine, "reset", _on_reset)
 
 
@@ -112,12 +126,35 @@ def _on_begin(connection: Connection) -> None:
         raise NoTenantError(
             hint="Open the transaction with tenant_session(), or with platform_connection() where no tenant is meant."
         )
+    one_statement = options.get(ONE_STATEMENT, False)
     driver: Any = connection.connection.driver_connection
-    driver.opening = opening(options[TENANT], one_statement=options.get(ONE_STATEMENT, False))
+    driver.opening = opening(options[TENANT], one_statement=one_statement)
+    driver.fence = None if one_statement else options.get(FENCE)
+
+
+def _on_options(connection: Connection, options: dict[str, Any]) -> None:
+    if "isolation_level" in options:
+        # SQLAlchemy would let psycopg send a BEGIN of its own, without a context, for whoever comes next too.
+        raise PartywallError(
+            "a tenant's transaction has PostgreSQL's default isolation level",
+            asked=options["isolation_level"],
+            hint="Lock what must not change meanwhile: select ... for update.",
+        )
 
 
 def _on_error(context: ExceptionContext) -> BaseException | None:
-    return from_database(context.original_exception)
+    error = context.original_exception
+    if context.sqlalchemy_exception is not None and not isinstance(error, DriverError):
+        # Raised on the way to a statement: by us, or by a time limit that struck there. Nobody would recognise it in
+        # the StatementError that SQLAlchemy makes of it. A copy, because SQLAlchemy raises it `from` the original.
+        return copy.copy(error)
+    return from_database(error)
+
+
+def _on_checkout(dbapi_connection: Any, record: ConnectionPoolEntry, proxy: Any) -> None:
+    """Let a connection that the server has closed be replaced before anyone notices. Costs no round trip."""
+    if not is_alive(record.driver_connection):
+        raise DisconnectionError("PostgreSQL closed the connection while it was in the pool")
 
 
 def _on_reset(dbapi_connection: Any, record: ConnectionPoolEntry, state: PoolResetState) -> None:
@@ -126,13 +163,18 @@ def _on_reset(dbapi_connection: Any, record: ConnectionPoolEntry, state: PoolRes
         # About to be closed, which forgets more than any reset.
         return
     driver: Any = record.driver_connection
-    driver.fence = None
+    driver.forget()
+    if not is_settled(driver):
+        record.invalidate()
+        return
     dbapi_connection.rollback()
     cursor = dbapi_connection.cursor()
     try:
         cursor.execute("discard all")
     finally:
         cursor.close()
+    # What was sent to a LISTEN of this user is not for the next one.
+    driver._notifies_backlog.clear()
 
 
 def dispose_engines() -> None:

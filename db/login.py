@@ -1,7 +1,6 @@
 """Who a connection logged in as, and what that login could do beyond its role."""
 
 from dataclasses import dataclass
-from typing import Any, cast
 
 from sqlalchemy import Connection, text
 
@@ -29,9 +28,7 @@ class Login:
 def ask_login(connection: Connection) -> Login:
     """Return who the connection is. Works for any login, in any database, migrated or not."""
     connection.execute(text("select set_config('statement_timeout', '5s', true)"))
-    asked = connection.execution_options(no_parameters=True).exec_driver_sql(
-        sql_files.read("queries/login.sql").text
-    )
-    login = Login(**cast("dict[str, Any]", asked.one()._asdict()))
+    asked = connection.execution_options(no_parameters=True).exec_driver_sql(sql_files.read("queries/login.sql").text)
+    login = Login(**asked.one()._asdict())
     connection.commit()
     return login

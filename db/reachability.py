@@ -28,9 +28,7 @@ _KNOWN: tuple[tuple[str, Unreachable], ...] = (
     (r"no such file or directory", Unreachable("nothing listens on the socket {address}", ADDRESS)),
     (
         r"failed to resolve host|could not translate host name|name or service not known",
-        Unreachable(
-            "the host of {address} has no address", "Correct the host in {setting}, or look into DNS."
-        ),
+        Unreachable("the host of {address} has no address", "Correct the host in {setting}, or look into DNS."),
     ),
     (
         r"timeout expired|timed out",
@@ -50,9 +48,7 @@ _KNOWN: tuple[tuple[str, Unreachable], ...] = (
     ),
     (
         r"database .* does not exist|no such database",
-        Unreachable(
-            "there is no database {database} at {address}", "Create it, or correct the name in {setting}."
-        ),
+        Unreachable("there is no database {database} at {address}", "Create it, or correct the name in {setting}."),
     ),
     (
         r"permission denied for database",
@@ -64,21 +60,15 @@ _KNOWN: tuple[tuple[str, Unreachable], ...] = (
     ),
     (
         r"no pg_hba\.conf entry",
-        Unreachable(
-            "{address} lets nobody in from here as {login}", "Add a line for it to the server's pg_hba.conf."
-        ),
+        Unreachable("{address} lets nobody in from here as {login}", "Add a line for it to the server's pg_hba.conf."),
     ),
     (
         r"does not support ssl|ssl error|certificate|no encryption",
-        Unreachable(
-            "{address} and {setting} disagree about TLS", "Correct sslmode and sslrootcert in {setting}."
-        ),
+        Unreachable("{address} and {setting} disagree about TLS", "Correct sslmode and sslrootcert in {setting}."),
     ),
     (
         r"too many (clients|connections)|remaining connection slots|no more connections",
-        Unreachable(
-            "{address} has no connection left", "Raise max_connections, or lower PARTYWALL_POOL_SIZE."
-        ),
+        Unreachable("{address} has no connection left", "Raise max_connections, or lower PARTYWALL_POOL_SIZE."),
     ),
     (
         r"(is starting up|shutting down|not yet accepting connections|recovery mode)",
@@ -106,9 +96,7 @@ def why_unreachable(error: psycopg.Error, *, address: str = "the server") -> Unr
         if re.search(pattern, said, re.IGNORECASE):
             return Unreachable(known.words.format(**facts), known.fix)
     quoted = re.sub(r"\s+", " ", said.rpartition("failed: ")[2] or said)
-    return Unreachable(
-        f"PostgreSQL at {facts['address']} said: {quoted.rstrip('.')}", "See the server's log."
-    )
+    return Unreachable(f"PostgreSQL at {facts['address']} said: {quoted.rstrip('.')}", "See the server's log.")
 
 
 def _facts(error: psycopg.Error, said: str, address: str) -> dict[str, str]:

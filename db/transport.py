@@ -7,6 +7,7 @@ connection needs three. Measured by tests/db/test_round_trips.py.
 """
 
 import logging
+import select
 from collections.abc import AsyncIterator, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -19,7 +20,8 @@ from typing import Any, Self, TypeVar, cast
 import psycopg
 from psycopg import waiting
 from psycopg.abc import Params, PQGen, Query
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
+from psycopg.pq.abc import PGconn
 from psycopg.rows import TupleRow
 
 Statement = tuple[str, tuple[Any, ...]]
@@ -41,11 +43,19 @@ class _Tenanted:
     opening: Opening = ()
     """Sent ahead of the next statement, then forgotten."""
     fence: Statement | None = None
-    """Sent ahead of every COMMIT, in its round trip. When it raises, nothing is committed."""
+    """Sent ahead of this transaction's COMMIT, in its round trip. When it raises, nothing is committed."""
 
     def take_opening(self) -> Opening:
         opening, self.opening = self.opening, ()
         return opening
+
+    def take_fence(self) -> Statement | None:
+        fence, self.fence = self.fence, None
+        return fence
+
+    def forget(self) -> None:
+        """Drop what was meant for a transaction that will not go on."""
+        self.opening, self.fence = (), None
 
 
 class TenantConnection(_Tenanted, psycopg.Connection[TupleRow]):
@@ -53,18 +63,24 @@ class TenantConnection(_Tenanted, psycopg.Connection[TupleRow]):
 
     def commit(self) -> None:
         """Commit, if the fence lets it. One round trip, with or without a fence."""
-        opening = self.take_opening()
-        if self.fence is None:
+        opening, fence = self.take_opening(), self.take_fence()
+        if fence is None:
             super().commit()
             return
-        # A body that touched no table has not begun yet: its outcome brings BEGIN and context along.
-        with self.pipeline():
-            for statement in (*opening, self.fence, ("commit", ())):
-                psycopg.Cursor(self).execute(*_spoken(statement))
+        try:
+            # A body that touched no table has not begun yet: its outcome brings BEGIN and context along.
+            with self.pipeline():
+                for statement in (*opening, fence, ("commit", ())):
+                    psycopg.Cursor(self).execute(*_spoken(statement))
+        except BaseException:
+            # SQLAlchemy takes a COMMIT that failed for the end of the transaction. A fence that fails ends nothing.
+            if not self.closed:
+                super().rollback()
+            raise
 
     def rollback(self) -> None:
         """Roll back. A transaction that never spoke is forgotten without a round trip."""
-        self.opening = ()
+        self.forget()
         super().rollback()
 
     def wait(self, gen: PQGen[Result], *args: Any, **kwargs: Any) -> Result:
@@ -75,6 +91,8 @@ class TenantConnection(_Tenanted, psycopg.Connection[TupleRow]):
         """
         try:
             return super().wait(gen, *args, **kwargs)
+        except psycopg.Error:
+            raise  # the exchange itself said so; halfway through a pipeline it goes on, and nothing is to be cancelled
         except BaseException:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self._drain(gen)
@@ -97,11 +115,11 @@ class AsyncTenantConnection(_Tenanted, psycopg.AsyncConnection[TupleRow]):
     """The same for asyncio. It carries no fence: only workers run attempts, and workers are synchronous."""
 
     async def commit(self) -> None:
-        self.opening = ()
+        self.forget()
         await super().commit()
 
     async def rollback(self) -> None:
-        self.opening = ()
+        self.forget()
         await super().rollback()
 
 
@@ -132,6 +150,12 @@ class TenantCursor(psycopg.Cursor[TupleRow]):
         with super().copy(*args, **kwargs) as copy:
             yield copy
 
+    def stream(self, *args: Any, **kwargs: Any) -> Iterator[TupleRow]:
+        # Nor can rows that are fetched one by one.
+        with self._with_opening():
+            pass
+        yield from super().stream(*args, **kwargs)
+
 
 class TenantServerCursor(psycopg.ServerCursor[TupleRow]):
     """A named cursor: DECLARE needs the transaction to exist, so the opening goes ahead."""
@@ -155,6 +179,19 @@ class AsyncTenantCursor(psycopg.AsyncCursor[TupleRow]):
     async def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
         async with self._with_opening():
             await super().executemany(query, params_seq, **options)
+
+    @asynccontextmanager
+    async def copy(self, *args: Any, **kwargs: Any) -> AsyncIterator[psycopg.AsyncCopy]:
+        async with self._with_opening():
+            pass
+        async with super().copy(*args, **kwargs) as copy:
+            yield copy
+
+    async def stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[TupleRow]:
+        async with self._with_opening():
+            pass
+        async for row in super().stream(*args, **kwargs):
+            yield row
 
 
 class AsyncTenantServerCursor(psycopg.AsyncServerCursor[TupleRow]):
@@ -216,6 +253,34 @@ async def connect_async(url: str, *, timeout_seconds: int, application_name: str
     )
     connection.server_cursor_factory = AsyncTenantServerCursor
     return connection
+
+
+def is_settled(connection: Any) -> bool:
+    """Return False when the connection is closed or in the middle of an exchange, where no statement can follow."""
+    pgconn: PGconn = connection.pgconn
+    return (
+        pgconn.status == ConnStatus.OK
+        and pgconn.pipeline_status == PipelineStatus.OFF
+        and pgconn.transaction_status != TransactionStatus.ACTIVE
+        # Broken off between the server's last answer and psycopg's own tidying up.
+        and connection._pipeline is None
+    )
+
+
+def is_alive(connection: Any) -> bool:
+    """Return False when the server has said goodbye to an idle connection.
+
+    A restart or a terminated backend leaves the goodbye in the socket; looking there is one system call. A network
+    that swallows packets cannot be noticed this way, only by the time limit of the next statement.
+    """
+    pgconn: PGconn = connection.pgconn
+    try:
+        # The goodbye is a message and then the end of the stream: read until nothing is left to read.
+        while pgconn.status == ConnStatus.OK and select.select([pgconn.socket], [], [], 0)[0]:
+            pgconn.consume_input()
+    except psycopg.OperationalError:
+        return False
+    return pgconn.status == ConnStatus.OK
 
 
 def plain_url(url: str) -> str:

@@ -54,7 +54,6 @@ def task(
             "name": name,
             "base": PlatformTask if tenantless else TenantTask,
             "declaration": declaration,
-            "queue": declaration.queue,
             "soft_time_limit": time_limit_seconds,
             "time_limit": time_limit_seconds + HARD_LIMIT_GRACE_SECONDS,
         }

@@ -2,7 +2,9 @@
 
 import itertools
 import os
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,14 +23,15 @@ for _name in [name for name in os.environ if name.startswith("PARTYWALL_")]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres() -> Iterator[EmbeddedPostgres]:
     """One PostgreSQL server for the whole run."""
-    directory = tmp_path_factory.mktemp("postgres")
-    server = EmbeddedPostgres(directory / "data", any_free_port(), PASSWORD, durable=False)
-    server.initialise()
-    with server.running():
-        make_template(server)
-        yield server
+    # Not in pytest's own folder: every run closes that to other users, and root's PostgreSQL runs as one.
+    with tempfile.TemporaryDirectory(prefix="partywall-tests-") as directory:
+        server = EmbeddedPostgres(Path(directory) / "data", any_free_port(), PASSWORD, durable=False)
+        server.initialise()
+        with server.running():
+            make_template(server)
+            yield server
 
 
 @pytest.fixture(scope="session")

@@ -7,17 +7,24 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from cli.stack.broker import Broker
+from cli.stack.ports import any_free_port
+from cli.stack.postgres import EmbeddedPostgres
 from db import jobs
+from db.engine import dispose_engines
 from db.jobs import JobRow, JobState
 from db.roles import Role
 from db.session import tenant_session
 from tasks import producing
-from tests.databases import Database, TestTenant
+from tests.databases import PASSWORD, Database, TestTenant, clone, drop
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,9 +50,7 @@ class Process:
             assert self.popen.poll() is None, f"ended with {self.popen.returncode}:\n{self.output()}"
             return False
 
-        wait_until(
-            said, timeout_seconds=timeout_seconds, what=f"{text!r} in {self.log.name}:\n{self.output()}"
-        )
+        wait_until(said, timeout_seconds=timeout_seconds, what=f"{text!r} in {self.log.name}:\n{self.output()}")
 
 
 class Site:
@@ -63,34 +68,54 @@ class Site:
             "PARTYWALL_TASK_MODULES": task_modules,
             "PYTHONUNBUFFERED": "1",
         }
-        self.worker: Process | None = None
+        self.worker: Process
+        self.dispatcher: Process
         self._stack = ExitStack()
+        self._broker = ExitStack()
 
-    def __enter__(self) -> "Site":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    @classmethod
+    @contextmanager
+    def running(cls, postgres: EmbeddedPostgres, directory: Path, *, task_modules: str, name: str) -> Iterator["Site"]:
+        """Make a database and a broker of its own, point this process's settings at them, and clean up after."""
+        broker = Broker(directory / "broker", any_free_port(), PASSWORD)
+        database = clone(postgres, f"site_{name}")
+        with ExitStack() as stack:
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            for variable, value in database.environment.items():
+                patch.setenv(variable, value)
+            for module in task_modules.split(","):
+                import_module(module)
+            dispose_engines()
+            stack.callback(drop, database)
+            stack.callback(dispose_engines)
+            site = cls(database, broker, directory, task_modules=task_modules)
+            stack.callback(site._broker.close)
+            site._broker.enter_context(broker.running())
+            stack.callback(site._stack.close)
+            yield site
 
     def start(self, name: str, *command: str, **environment: str) -> Process:
         """Start `python -m command...`; it is stopped with the site."""
         return self._stack.enter_context(self._running(name, command, environment))
 
     def start_worker(self, *options: str, name: str = "worker", **environment: str) -> Process:
-        """Start a Celery worker and return when it is ready."""
-        worker = self.start(
+        """Start a stock Celery worker. It is ready when it wrote " ready."."""
+        return self.start(
             name, "celery", "-A", "workers", "worker", "-E", "--without-gossip", "--without-mingle",
             "--loglevel=INFO", "-Q", "default,platform", f"--hostname={name}@test", *options,
             REMAP_SIGTERM="SIGQUIT", **environment,
         )  # fmt: skip
-        worker.wait_for_line(" ready.")
-        return worker
 
-    def start_dispatcher(self) -> Process:
-        """Start a dispatcher and return when it runs."""
-        dispatcher = self.start("dispatcher", "workers.dispatcher")
-        dispatcher.wait_for_line("agent_started")
-        return dispatcher
+    def start_dispatcher(self, name: str = "dispatcher") -> Process:
+        """Start a dispatcher. It runs when it wrote "agent_started"."""
+        return self.start(name, "workers.dispatcher")
+
+    def start_all(self, *worker_options: str) -> None:
+        """Start a dispatcher and a worker; return when both run."""
+        self.dispatcher = self.start_dispatcher()
+        self.worker = self.start_worker(*worker_options)
+        self.dispatcher.wait_for_line("agent_started")
+        self.worker.wait_for_line(" ready.")
 
     @contextmanager
     def _running(self, name: str, command: tuple[str, ...], environment: dict[str, str]) -> Iterator[Process]:
@@ -114,6 +139,20 @@ class Site:
         """Accept a job as the API would."""
         with tenant_session(tenant.context, role=Role.API) as session:
             return producing.enqueue(session, task_name, payload or {})
+
+    def enqueue_later(self, tenant: TestTenant, task_name: str) -> UUID:
+        """Accept a job that is due tomorrow."""
+        with tenant_session(tenant.context, role=Role.API) as session:
+            return producing.enqueue(session, task_name, {}, run_at=datetime.now(UTC) + timedelta(days=1))
+
+    @contextmanager
+    def without_broker(self) -> Iterator[None]:
+        """Kill the broker while the block runs; start it again on the same port after."""
+        self._broker.close()
+        try:
+            yield
+        finally:
+            self._broker.enter_context(self.broker.running())
 
     def wait(self, tenant: TestTenant, job_id: UUID, *, timeout_seconds: float = 30) -> JobRow:
         """Return the job once it is over."""

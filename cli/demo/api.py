@@ -1,6 +1,7 @@
 """The HTTP API as a producer sees it."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -38,16 +39,16 @@ class Api:
         size = {"Content-Length": str(path.stat().st_size)}
         self._call("PUT", f"/v1/files/{name}", key, content=_chunks(path), headers=size)
 
-    def enqueue(self, key: str, task: str, payload: dict[str, Any]) -> str:
-        """Return the id of a new job.
+    def enqueue(self, key: str, task: str, payload: dict[str, Any], *, run_at: datetime | None = None) -> str:
+        """Return the id of a new job, to be run now or at `run_at`.
 
         Raises:
             Refused: there is none.
         """
-        job: dict[str, Any] = self._call(
-            "POST", "/v1/jobs", key, json={"task": task, "payload": payload}
-        ).json()
-        return str(job["id"])
+        asked: dict[str, Any] = {"task": task, "payload": payload}
+        if run_at is not None:
+            asked["run_at"] = run_at.isoformat()
+        return str(self._call("POST", "/v1/jobs", key, json=asked).json()["id"])
 
     def job(self, key: str, job_id: str) -> dict[str, Any]:
         """Return the job as the API shows it.
@@ -75,7 +76,7 @@ class Api:
         try:
             return self._http.request(method, path, headers=authorised, **options)
         except httpx.TransportError as error:
-            raise Refused(f"{method} {path} was not answered: {error or type(error).__name__}") from error
+            raise Refused(f"{method} {path} was not answered: {str(error) or type(error).__name__}") from error
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.demo.records import Record, opened, tenant_named
+from cli.demo.records import Record, column_names, opened, tenant_named
 
 ROWS_PER_PART = 5_000
 CHARACTERS_PER_PART = 4 * 1024 * 1024
@@ -46,10 +46,11 @@ def cut(
     open_parts: dict[str, _OpenPart] = {}
     with opened(source) as found:
         header = next(found)
+        columns = column_names(header)
         for record in found:
-            tenant = tenant_named(record, header.fields)
+            tenant = tenant_named(record, columns)
             if tenant is None or tenant not in tenants:
-                yield Unassigned(record.line, _why_nobodys(record, tenant, len(header.fields)))
+                yield Unassigned(record.line, _why_nobodys(record, tenant, len(columns)))
                 continue
             if tenant not in open_parts:
                 parts_of[tenant] += 1
@@ -97,7 +98,9 @@ def _why_nobodys(record: Record, tenant: str | None, columns: int) -> str:
     if record.flaw is not None:
         return record.flaw
     count = len(record.fields)
+    if count == columns:
+        return "no usable tenant"
     wrong_count = f"{count} {'field' if count == 1 else 'fields'} instead of {columns}"
-    if tenant is None:
-        return "no tenant" if count == columns else f"{wrong_count}, none of them a tenant"
-    return f"{wrong_count}, and no tenant is called {tenant[:40]!r}"
+    return f"{wrong_count}, and " + (
+        f"no tenant is called {tenant[:40]!r}" if tenant is not None else "no tenant in them"
+    )

@@ -1,9 +1,10 @@
 """What ends a demo early."""
 
+from cli.errors import BadInputError
 from db.errors import PartywallError
 
 
-class InputError(PartywallError):
+class InputError(BadInputError):
     """The input cannot be used. The message is one line and says why."""
 
 

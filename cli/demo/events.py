@@ -1,4 +1,4 @@
-"""What the producer says while it works: one JSON object a line. And what it is told, once, on its standard input.
+"""What the producer is told, once, on its standard input, and what it says: one JSON object a line.
 
 Tenants go by their slug.
 """
@@ -24,7 +24,7 @@ class Access(_Said):
 
 
 class Order(_Said):
-    """What the producer has to do. It comes through a pipe: a command line and an environment can be read by others."""
+    """What the producer has to do. It comes through a pipe: others may read a command line or an environment."""
 
     api_url: str
     source: Path
@@ -66,7 +66,8 @@ class JobProgressed(_Said):
     event: Literal["job_progressed"] = "job_progressed"
     tenant: str
     job: str
-    current: int
+    fraction: float
+    """From 0 to 1."""
 
 
 class JobEnded(_Said):

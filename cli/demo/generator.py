@@ -10,9 +10,7 @@ from types import MappingProxyType
 
 from cli.demo.records import COLUMNS
 
-TENANTS: Mapping[str, int] = MappingProxyType(
-    {"Acme Tools": 15_400, "Bolt & Sons": 10_300, "Zürich Kaffee": 6_300}
-)
+TENANTS: Mapping[str, int] = MappingProxyType({"Acme Tools": 15_400, "Bolt & Sons": 10_300, "Zürich Kaffee": 6_300})
 """Who orders, and how many rows of each: 32,000 in all, unequal on purpose."""
 
 SEED = 20_260_101

@@ -1,7 +1,7 @@
-"""`python -m cli.demo.producer`: what runs at the tenants' side. It speaks HTTP and knows nothing else of Partywall.
+"""`python -m cli.demo.producer`: what runs at the tenants' side. It speaks HTTP and imports nothing of Partywall.
 
-It cuts the input into files of one tenant each, uploads them, asks for the import of each, watches the imports,
-and asks for a tenant's statement when all of its own are done.
+It cuts the input into files of one tenant each, uploads them, asks for the import of each, watches the
+imports, and asks for a tenant's statement when all of its own are done.
 """
 
 import sys
@@ -67,11 +67,10 @@ class Producer:
     def _import_all(self) -> None:
         order = self._order
         slugs = {tenant.name: tenant.slug for tenant in order.tenants}
-        for piece in cut(
-            order.source, tenants=slugs, directory=order.directory, rows_per_part=order.rows_per_part
-        ):
+        for piece in cut(order.source, tenants=slugs, directory=order.directory, rows_per_part=order.rows_per_part):
             if isinstance(piece, Part):
-                tenant, name = slugs[piece.tenant], f"orders-{piece.number:04}.csv"
+                tenant = slugs[piece.tenant]
+                name = f"orders-{tenant}-{piece.number:04}.csv"
                 self._api.upload(self._keys[tenant], name, piece.path)
                 piece.path.unlink()
                 self._enqueue(tenant, IMPORT, {"file": name}, rows=piece.rows)
@@ -97,15 +96,17 @@ class Producer:
         """Ask after the oldest unfinished jobs, and say what is new."""
         for accepted in list(self._waiting.values())[:JOBS_PER_LOOK]:
             shown = self._api.job(self._keys[accepted.tenant], accepted.job)
-            seen = (shown["state"], shown["attempt"], (shown["progress"] or {}).get("current"))
+            progress = shown["progress"] or {}
+            seen = (shown["state"], shown["attempt"], progress.get("current"))
             if seen == self._seen.get(accepted.job):
                 continue
             self._seen[accepted.job] = seen
             self._moved_at = time.monotonic()
             if shown["state"] in ENDED:
                 self._end(accepted, shown)
-            elif seen[2] is not None:
-                self._say(JobProgressed(tenant=accepted.tenant, job=accepted.job, current=seen[2]))
+            elif progress.get("total"):
+                fraction = progress["current"] / progress["total"]
+                self._say(JobProgressed(tenant=accepted.tenant, job=accepted.job, fraction=fraction))
         self._looked_at = time.monotonic()
         if self._looked_at - self._moved_at > PATIENCE_SECONDS:
             raise TimeoutError(f"nothing happened for {PATIENCE_SECONDS:.0f} s")

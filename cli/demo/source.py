@@ -3,14 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from cli.demo.errors import InputError
-from cli.demo.records import COLUMNS, Record, opened, tenant_named
+from cli.demo.records import COLUMNS, Record, column_names, opened, tenant_named
 
-LONGEST_HEADER = 64 * 1024
-"""Bytes. Without a line end up to here it is no header, and the file may be one endless line."""
 MOST_TENANTS = 500
 
 
@@ -19,7 +16,7 @@ class Source:
     """An input that can be used."""
 
     path: Path
-    header: Sequence[str]
+    columns: Sequence[str]
     records: int
     """All but the header, whatever is wrong with them."""
     rows_of: Mapping[str, int]
@@ -51,43 +48,39 @@ def inspect(path: Path) -> Source:
 
 
 def _read(path: Path) -> Source:
-    with path.open("rb") as file:
-        start = file.read(LONGEST_HEADER)
-    if not start.removeprefix(b"\xef\xbb\xbf").strip():
-        raise _refusal(path, "is empty")
-    if len(start) == LONGEST_HEADER and b"\n" not in start and b"\r" not in start:
-        raise _refusal(path, f"is not a CSV file: its first line is longer than {LONGEST_HEADER // 1024} KiB")
     with opened(path) as found:
-        header = _header(path, next(found))
+        first = next(found, None)
+        if first is None:
+            raise _refusal(path, "is empty")
+        columns = _columns(path, first)
         rows_of: Counter[str] = Counter()
         count = 0
         for record in found:
             count += 1
-            tenant = tenant_named(record, header)
-            if tenant is not None and len(record.fields) == len(header):
+            tenant = tenant_named(record, columns)
+            if tenant is not None and len(record.fields) == len(columns):
                 rows_of[tenant] += 1
                 if len(rows_of) > MOST_TENANTS:
-                    raise _refusal(path, f"names more than {MOST_TENANTS} tenants by line {record.line}")
+                    raise _refusal(path, f"names more than {MOST_TENANTS} tenants up to line {record.line}")
+    if count == 0:
+        raise _refusal(path, "has a header and no rows")
     if not rows_of:
-        raise _refusal(path, "has no row that names a tenant" if count else "has a header and no rows")
-    return Source(path, header, count, rows_of)
+        raise _refusal(path, "has no whole row that names a tenant")
+    return Source(path, columns, count, rows_of)
 
 
-def _header(path: Path, record: Record) -> Sequence[str]:
-    missing = [name for name in COLUMNS if name not in record.fields]
-    surplus = [
-        name for at, name in enumerate(record.fields) if name not in COLUMNS or name in record.fields[:at]
-    ]
-    if missing or surplus:
-        wrong = chain(
-            (f"no {name}" for name in missing), (f"a column {_printable(name)!r}" for name in surplus)
-        )
-        raise _refusal(
-            path,
-            f"has {', '.join(list(wrong)[:8])} in its first line",
-            hint=f"The columns are {', '.join(COLUMNS)}.",
-        )
-    return record.fields
+def _columns(path: Path, first: Record) -> list[str]:
+    columns = column_names(first)
+    hint = f"Its first line names {','.join(COLUMNS)}, in any order."
+    missing = [name for name in COLUMNS if name not in columns]
+    if missing:
+        raise _refusal(path, f"has no column {', '.join(missing)}", hint=hint)
+    twice = [name for name in COLUMNS if columns.count(name) > 1]
+    if twice:
+        raise _refusal(path, f"has two columns {', '.join(twice)}", hint=hint)
+    if "line" in columns:
+        raise _refusal(path, "has a column line, which the demo adds by itself", hint="Rename it.")
+    return columns
 
 
 def _refusal(path: Path, reason: str, *, hint: str | None = None) -> InputError:

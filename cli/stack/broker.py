@@ -72,9 +72,7 @@ class Broker:
         self.directory = directory / self.kind.value
         program = find_server(self.kind)
         if program is None:
-            raise ServerMissingError(
-                broker=self.kind.value, hint="Unset PARTYWALL_BROKER_KIND to take what there is."
-            )
+            raise ServerMissingError(broker=self.kind.value, hint="Unset PARTYWALL_BROKER_KIND to take what there is.")
         self._program = program
         # fakeredis takes AUTH and never asks for it: a password would promise what it does not keep.
         self._password = None if self.kind is BrokerKind.FAKEREDIS else password
@@ -129,9 +127,7 @@ class Broker:
         try:
             return bool(client.ping())
         except redis.AuthenticationError as error:
-            raise StackStartError(
-                "The broker refused our password", port=self.port, hint=str(error)
-            ) from error
+            raise StackStartError("The broker refused our password", port=self.port, hint=str(error)) from error
         except (redis.ConnectionError, redis.TimeoutError):  # not there yet, or still loading its file
             return False
         finally:

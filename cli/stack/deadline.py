@@ -4,9 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(
-    predicate: Callable[[], bool], *, timeout_seconds: float, interval_seconds: float = 0.05
-) -> bool:
+def wait_until(predicate: Callable[[], bool], *, timeout_seconds: float, interval_seconds: float = 0.05) -> bool:
     """Return True as soon as `predicate()` is true, False if it was not within `timeout_seconds`.
 
     It is asked at least once, and once more when the time is up.

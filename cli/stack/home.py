@@ -76,6 +76,4 @@ class Home:
     def write_settings(self, settings: Mapping[str, str]) -> None:
         """Replace the file `env` (dotenv, 0600): how every process and the CLI find the stack."""
         lines = [f"{name}={value}\n" for name, value in settings.items()]
-        write_private(
-            self.env, "# Written by `partywall up`; overwritten by the next one.\n" + "".join(lines)
-        )
+        write_private(self.env, "# Written by `partywall up`; overwritten by the next one.\n" + "".join(lines))

@@ -5,15 +5,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cli.stack.errors import ServersIncompleteError
+from db.dsn import setting_name
 from db.roles import Role
 
 BROKER_VARIABLE = "PARTYWALL_BROKER_URL"
 ADMIN_VARIABLE = "PARTYWALL_ADMIN_DATABASE_URL"
-
-
-def database_variable(role: Role) -> str:
-    """Return the name of the setting that holds the role's DSN."""
-    return f"PARTYWALL_{role.value.upper()}_DATABASE_URL"
 
 
 @dataclass(frozen=True)
@@ -31,10 +27,10 @@ class OwnServers:
             ServersIncompleteError: a database for some roles and not for others would split the data.
         """
         own = {name: value for name, value in environment.items() if value and value != written.get(name)}
-        databases = {role: own[database_variable(role)] for role in Role if database_variable(role) in own}
-        missing = [database_variable(role) for role in Role if role not in databases]
+        databases = {role: own[setting_name(role)] for role in Role if setting_name(role) in own}
+        missing = [setting_name(role) for role in Role if role not in databases]
         if databases and missing:
-            present = ", ".join(database_variable(role) for role in databases)
+            present = ", ".join(setting_name(role) for role in databases)
             raise ServersIncompleteError(
                 set=present,
                 missing=", ".join(missing),

@@ -8,7 +8,6 @@ from cli.stack.own_servers import (
     ADMIN_VARIABLE,
     BROKER_VARIABLE,
     OwnServers,
-    database_variable,
     without_credentials,
 )
 from cli.stack.ports import HOST, PortBook
@@ -17,20 +16,21 @@ from cli.stack.programs import Program
 from cli.stack.services import PROJECT, services
 from cli.stack.supervision import OnStep
 from db import migrate
+from db.dsn import setting_name
 from db.roles import Role
 
 
 class Plan:
     """One `up`: which servers it uses, on which ports, under which passwords."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, durable: bool) -> None:
         self._home = home
         self._own = OwnServers.given(os.environ, home.settings())
         ports = PortBook(home.ports)
         self._postgres = self._broker = None
         if not self._own.databases:
             self._postgres = EmbeddedPostgres(
-                home.postgres, ports.claim("postgres"), home.password("postgres")
+                home.postgres, ports.claim("postgres"), home.password("postgres"), durable
             )
         if self._own.broker is None:
             self._broker = Broker(home.broker, ports.claim("broker"), home.password("broker"))
@@ -59,9 +59,7 @@ class Plan:
         on_step(f"preparing PostgreSQL {self._postgres.version}")
         self._postgres.initialise()
         for directory in self._postgres.widened:
-            on_step(
-                f"{directory} is now o+x: root cannot run PostgreSQL, so {self._postgres.system_user} does"
-            )
+            on_step(f"{directory} is now o+x: root cannot run PostgreSQL, so {self._postgres.system_user} does")
         return [
             Program(
                 "postgres",
@@ -88,9 +86,7 @@ class Plan:
             migrate.migrate(self._own.databases[Role.MIGRATOR])
         else:
             self._postgres.wait_until_ready(10)
-            migrate.bootstrap(
-                self._postgres.admin_url(), logins={role: self._home.password(role) for role in Role}
-            )
+            migrate.bootstrap(self._postgres.admin_url(), logins={role: self._home.password(role) for role in Role})
             migrate.migrate(self._database_url(self._postgres, Role.MIGRATOR))
         on_step("the schema is up to date")
 
@@ -107,7 +103,7 @@ class Plan:
         }
         if self._postgres is not None:
             settings[ADMIN_VARIABLE] = self._postgres.admin_url()
-            settings |= {database_variable(role): self._database_url(self._postgres, role) for role in Role}
+            settings |= {setting_name(role): self._database_url(self._postgres, role) for role in Role}
         if self._broker is not None:
             settings[BROKER_VARIABLE] = self._broker.url
         return settings

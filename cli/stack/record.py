@@ -25,9 +25,7 @@ class StackRecord:
         """Return the record, None if there is none or it is not whole."""
         try:
             stored = read_json(run / "stack.json")
-            return cls(
-                ProcessIdentity(**stored["supervisor"]), str(stored["socket"]), dict(stored["addresses"])
-            )
+            return cls(ProcessIdentity(**stored["supervisor"]), str(stored["socket"]), dict(stored["addresses"]))
         except (KeyError, TypeError, ValueError):
             return None
 

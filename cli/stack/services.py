@@ -13,8 +13,6 @@ from cli.stack.programs import Program
 # Where `celeryconfig.py` and `sql/` are. The project runs from its checkout, so it is found from here.
 PROJECT = Path(__file__).resolve().parents[2]
 
-# `platform` has the tenantless tasks to itself: a flood of jobs must not delay what plans them.
-WORKER_QUEUES = "default,platform"
 FLOWER_COLUMNS = "name,uuid,state,kwargs,received,started,runtime,worker"
 
 
@@ -54,14 +52,13 @@ def _celery(*arguments: str) -> list[str]:
 def _worker() -> Program:
     return Program(
         "worker",
-        _celery(
+        _celery(  # without --queues: it serves every queue that celeryconfig.py declares
             "worker",
             "--loglevel=INFO",
             "--concurrency=2",
             "--task-events",
             "--without-gossip",
             "--without-mingle",
-            f"--queues={WORKER_QUEUES}",
             "--hostname=worker@%h",
         ),
         PROJECT,

@@ -24,10 +24,14 @@ class StackStatus:
 
 
 class Stack:
-    """The stack whose state is in `home`."""
+    """The stack whose state is in `home`.
 
-    def __init__(self, home: Home) -> None:
+    `durable=False` trades the safety of the data in a crash of the machine for speed: for tests.
+    """
+
+    def __init__(self, home: Home, durable: bool = True) -> None:
         self.home = home
+        self._durable = durable
         self._supervision = Supervision(home)
 
     def up(self, on_step: OnStep, processes: Sequence[str] = PROCESSES) -> dict[str, str]:
@@ -47,7 +51,7 @@ class Stack:
             self._refuse_if_running()
             self._supervision.sweep(on_step)
             try:
-                return self._start(Plan(self.home), processes, on_step)
+                return self._start(Plan(self.home, durable=self._durable), processes, on_step)
             except BaseException:  # Ctrl-C as well: half a stack is worse than none
                 on_step("stopping what was started")
                 self._supervision.shutdown()

@@ -33,9 +33,7 @@ class Supervision:
         record = StackRecord.load(self._home.run)
         return record if record is not None and record.supervisor.is_alive() else None
 
-    def launch(
-        self, programs: Sequence[Program], *, addresses: dict[str, str], environment: Mapping[str, str]
-    ) -> None:
+    def launch(self, programs: Sequence[Program], *, addresses: dict[str, str], environment: Mapping[str, str]) -> None:
         """Start the supervisor, detached, with `programs` configured and none of them started.
 
         `environment` is what every program sees; `addresses` is kept for those who ask where the stack is.
@@ -80,8 +78,7 @@ class Supervision:
                 status = states[program.name]
                 log = written[program.name]
                 if status.state.has_failed:
-                    reason = "could not be started" if status.pid is None and not log.text() else "ended"
-                    detail = f"{reason} ({status.detail})" if status.detail else reason
+                    detail = f"ended ({status.detail})" if status.detail else "ended"
                     raise StackStartError.of(program.name, detail, log=log.path, tail=log.tail())
                 if self._serves(program, status, log):
                     waiting.remove(program)
@@ -108,14 +105,16 @@ class Supervision:
         return program.ready_line is not None or status.state is State.RUNNING
 
     def stop(self, names: Sequence[str], on_step: OnStep) -> None:
-        """Tell `names` to stop, all at once, and return when they have. Those that do not are killed."""
+        """Tell `names` to stop, all at once, and return when they have. Those that do not are killed.
+
+        It gives up after a minute; `shutdown()` deals with what is left then.
+        """
         client = self._client()
-        waiting = [
-            name for name, status in client.states().items() if name in names and not status.state.is_over
-        ]
+        waiting = [name for name, status in client.states().items() if name in names and not status.state.is_over]
         for name in waiting:
             client.stop(name)
-        while waiting:
+        deadline = time.monotonic() + 60
+        while waiting and time.monotonic() < deadline:
             states = client.states()
             for name in [name for name in waiting if states[name].state.is_over]:
                 waiting.remove(name)
@@ -139,7 +138,11 @@ class Supervision:
                 self._collect(timeout_seconds)
             return
         members = session_members(record.supervisor, self._home.root)
-        record.supervisor.send(signal.SIGTERM)  # it stops what still runs, each by its own signal
+        client = SupervisorClient(Path(record.socket))
+        if client.answers():
+            client.shutdown()  # it stops what still runs, each by its own signal
+        else:
+            record.supervisor.send(signal.SIGTERM)  # the same, and a second slower
         self._collect(timeout_seconds)
         left = wait_gone([record.supervisor], timeout_seconds=timeout_seconds)
         left += session_members(record.supervisor, self._home.root)

@@ -10,6 +10,11 @@ from typing import Any
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
+from cli.stack.errors import StackStartError
+
+# Do not hold the connection until the process has followed: the caller watches `states()`.
+_AT_ONCE = False
+
 
 class State(StrEnum):
     """Where a process is in its life, in supervisor's words."""
@@ -60,12 +65,25 @@ class SupervisorClient:
         return True
 
     def start(self, name: str) -> None:
-        """Start a process; returns before it has proved to run."""
-        self._call_unless(Faults.ALREADY_STARTED, "startProcess", name)
+        """Start a process; returns before it has proved to run, and also when it ended at once.
+
+        Raises:
+            StackStartError: its program is not there or may not be run.
+        """
+        try:
+            self._call("startProcess", name, _AT_ONCE)
+        except xmlrpc.client.Fault as fault:
+            # Ending at once shows in `states()`, like ending later.
+            if fault.faultCode not in (Faults.ALREADY_STARTED, Faults.SPAWN_ERROR):
+                raise StackStartError(f"{name} could not be started: {fault.faultString}") from fault
 
     def stop(self, name: str) -> None:
         """Tell a process to stop; returns before it has."""
-        self._call_unless(Faults.NOT_RUNNING, "stopProcess", name)
+        try:
+            self._call("stopProcess", name, _AT_ONCE)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.NOT_RUNNING:
+                raise
 
     def states(self) -> dict[str, ProcessStatus]:
         """Return every process by name."""
@@ -85,15 +103,6 @@ class SupervisorClient:
             return getattr(proxy.supervisor, method)(*arguments)
         finally:
             transport.close()
-
-    def _call_unless(self, harmless_fault: int, method: str, name: str) -> None:
-        try:
-            # `False`: do not hold the socket until the process has followed; the caller watches `states()`.
-            self._call(method, name, False)
-        except xmlrpc.client.Fault as fault:
-            # That it could not be started shows in `states()` as well, there with its reason.
-            if fault.faultCode not in (harmless_fault, Faults.SPAWN_ERROR, Faults.ABNORMAL_TERMINATION):
-                raise
 
 
 def _status(info: dict[str, Any]) -> ProcessStatus:

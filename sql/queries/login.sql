@@ -14,13 +14,13 @@ select
         order by other.rolname
     ) as memberships,
     array(
-        select format('%I.%I', namespaces.nspname, relations.relname)
+        select relations.oid::regclass::text
         from pg_catalog.pg_class as relations
         inner join pg_catalog.pg_namespace as namespaces on relations.relnamespace = namespaces.oid
         where namespaces.nspname in ('partywall', 'partywall_private', 'app')
           and relations.relkind in ('r', 'p', 'v', 'm', 'f')
           and relations.relowner = me.oid
-        order by namespaces.nspname, relations.relname
+        order by relations.oid::regclass::text
     ) as owned_tables,
     installed.oid is not null as is_migrated,
     coalesce(

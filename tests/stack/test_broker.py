@@ -53,9 +53,7 @@ def test_a_real_server_asks_for_its_password(tmp_path: Path, kind: BrokerKind) -
 
 
 @pytest.mark.parametrize("kind", REAL)
-def test_the_password_stands_in_a_private_file_and_not_on_the_command_line(
-    tmp_path: Path, kind: BrokerKind
-) -> None:
+def test_the_password_stands_in_a_private_file_and_not_on_the_command_line(tmp_path: Path, kind: BrokerKind) -> None:
     broker = Broker(tmp_path, any_free_port(), "secret", kind)
     broker.initialise()
     configuration = broker.directory / "redis.conf"

@@ -35,9 +35,7 @@ def test_the_data_outlive_a_restart_and_a_second_initialise(
         assert connection.info.server_version // 10000 == version
 
 
-def test_data_of_another_version_are_refused_with_the_way_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_data_of_another_version_are_refused_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "PG_VERSION").write_text("16\n")
     monkeypatch.setenv("PARTYWALL_POSTGRES_VERSION", "18")
@@ -75,9 +73,9 @@ def test_files_of_somebody_else_are_not_overwritten(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> EmbeddedPostgres:
+def server(module_path: Path) -> EmbeddedPostgres:
     """A cluster that is not running."""
-    server = _postgres(tmp_path_factory.mktemp("postgres"))
+    server = _postgres(module_path)
     server.initialise()
     return server
 

@@ -19,6 +19,7 @@ from cli.stack.errors import (
 from cli.stack.home import Home
 from cli.stack.home_lock import home_lock
 from cli.stack.ports import any_free_port
+from cli.stack.postgres import EmbeddedPostgres
 from cli.stack.private_file import write_private_json
 from cli.stack.processes import ProcessIdentity
 from cli.stack.stack import SERVERS, Stack
@@ -29,57 +30,59 @@ def _ignore(step: str) -> None:
     pass
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A stack that is down, on ports that no other test prefers."""
-    home = Home(tmp_path / "home")
+def _stack(directory: Path) -> Stack:
+    # On ports that no other test prefers.
+    home = Home(directory / "home")
     home.create()
-    write_private_json(
-        home.ports, {name: any_free_port() for name in ("postgres", "broker", "api", "flower")}
-    )
-    stack = Stack(home)
-    yield stack
-    stack.down(_ignore)
+    write_private_json(home.ports, {name: any_free_port() for name in ("postgres", "broker", "api", "flower")})
+    return Stack(home, durable=False)
 
 
 def _pids(stack: Stack) -> list[int]:
     return [process.pid for process in stack.status().processes.values() if process.pid]
 
 
-def test_up_migrates_and_writes_where_everything_is(stack: Stack) -> None:
-    addresses = stack.up(_ignore, SERVERS)
-    settings = stack.home.settings()
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """A stack that is down."""
+    stack = _stack(tmp_path)
+    yield stack
+    stack.down(_ignore)
+
+
+@pytest.fixture(scope="module")
+def running(module_path: Path) -> Iterator[Stack]:
+    """A stack that is up, for those who only look."""
+    stack = _stack(module_path)
+    stack.up(_ignore, SERVERS)
+    yield stack
+    stack.down(_ignore)
+
+
+def test_up_migrates_and_writes_where_everything_is(running: Stack) -> None:
+    settings = running.home.settings()
 
     with psycopg.connect(settings["PARTYWALL_OPERATOR_DATABASE_URL"]) as connection:
         assert connection.execute("select to_regclass('partywall.jobs') is not null").fetchall() == [(True,)]
     with redis.Redis.from_url(settings["PARTYWALL_BROKER_URL"]) as client:
         assert client.ping()
-    assert addresses["api"] == settings["PARTYWALL_API_URL"]
-    assert stack.home.env.stat().st_mode & 0o777 == 0o600
+    assert settings["PARTYWALL_API_URL"] == running.status().addresses["api"]
+    assert running.home.env.stat().st_mode & 0o777 == 0o600
 
 
-def test_no_password_stands_in_what_is_shown(stack: Stack) -> None:
-    addresses = " ".join(stack.up(_ignore, SERVERS).values())
+def test_no_password_stands_in_what_is_shown_or_on_a_command_line(running: Stack) -> None:
+    shown = list(running.status().addresses.values())
+    shown += [word for pid in _pids(running) for word in psutil.Process(pid).cmdline()]
 
-    assert stack.home.password("postgres") not in addresses
-    assert stack.home.password("broker") not in addresses
-
-
-def test_no_password_stands_on_a_command_line(stack: Stack) -> None:
-    stack.up(_ignore, SERVERS)
-    lines = " ".join(" ".join(psutil.Process(pid).cmdline()) for pid in _pids(stack))
-
-    assert stack.home.password("postgres") not in lines
-    assert stack.home.password("broker") not in lines
+    for name in ("postgres", "broker"):
+        assert running.home.password(name) not in " ".join(shown)
 
 
-def test_a_second_up_says_where_the_first_one_runs(stack: Stack) -> None:
-    addresses = stack.up(_ignore, SERVERS)
-
+def test_a_second_up_says_where_the_first_one_runs(running: Stack) -> None:
     with pytest.raises(StackAlreadyRunningError, match="partywall down") as refused:
-        Stack(stack.home).up(_ignore, SERVERS)
-    assert refused.value.facts["api"] == addresses["api"]
-    assert _pids(stack)
+        Stack(running.home).up(_ignore, SERVERS)
+    assert refused.value.facts["api"] == running.status().addresses["api"]
+    assert len(_pids(running)) == 2
 
 
 def test_an_up_beside_another_that_is_still_at_work_is_refused(stack: Stack) -> None:
@@ -87,26 +90,24 @@ def test_an_up_beside_another_that_is_still_at_work_is_refused(stack: Stack) -> 
         Stack(stack.home).up(_ignore, SERVERS)
 
 
-def test_down_leaves_no_process_and_a_second_down_finds_nothing(stack: Stack) -> None:
-    stack.up(_ignore, SERVERS)
+def test_down_leaves_no_process_and_the_next_up_has_the_same_data_and_addresses(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stack.up(_ignore, SERVERS)
     pids = _pids(stack)
+    settings = stack.home.settings()
+    with psycopg.connect(settings["PARTYWALL_ADMIN_DATABASE_URL"]) as connection:
+        connection.execute("create table kept as select 1 as row")
 
-    assert Stack(stack.home).down(_ignore)
-    assert len(pids) == 2
+    assert stack.down(_ignore)
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
-    assert not stack.is_running()
     assert not stack.down(_ignore)
 
-
-def test_data_addresses_and_passwords_outlive_a_restart(stack: Stack) -> None:
-    before = stack.up(_ignore, SERVERS)
-    with psycopg.connect(stack.home.settings()["PARTYWALL_ADMIN_DATABASE_URL"]) as connection:
-        connection.execute("create table kept as select 1 as row")
-    stack.down(_ignore)
-    after = stack.up(_ignore, SERVERS)
-
-    assert after == before
-    with psycopg.connect(stack.home.settings()["PARTYWALL_ADMIN_DATABASE_URL"]) as connection:
+    for name, value in settings.items():  # as if a shell had read the file `env`
+        monkeypatch.setenv(name, value)
+    assert stack.up(_ignore, SERVERS) == before
+    assert len(_pids(stack)) == len(pids) == 2
+    with psycopg.connect(settings["PARTYWALL_ADMIN_DATABASE_URL"]) as connection:
         assert connection.execute("select row from kept").fetchall() == [(1,)]
 
 
@@ -117,7 +118,7 @@ def test_up_after_a_crash_clears_up_and_starts(stack: Stack) -> None:
     os.kill(supervisor.pid, signal.SIGKILL)
     wait_until(lambda: not supervisor.is_alive(), timeout_seconds=5)
     assert all(orphan.is_alive() for orphan in orphans)
-    Stack(stack.home).up(_ignore, SERVERS)
+    stack.up(_ignore, SERVERS)
 
     assert not [orphan for orphan in orphans if orphan.is_alive()]
     assert {status.state.value for status in stack.status().processes.values()} == {"RUNNING"}
@@ -131,12 +132,12 @@ def test_the_record_of_a_run_before_a_reboot_stops_nobody(stack: Stack) -> None:
     )
 
     assert not stack.is_running()
-    stack.up(_ignore, SERVERS)
+    assert stack.clear_up(_ignore)
+    assert not stack.clear_up(_ignore)
 
 
 def test_a_server_that_cannot_start_stops_the_others_and_shows_its_log(stack: Stack) -> None:
-    stack.up(_ignore, SERVERS)
-    stack.down(_ignore)
+    EmbeddedPostgres(stack.home.postgres, 1, stack.home.password("postgres"), durable=False).initialise()
     (stack.home.postgres / "postgresql.auto.conf").write_text("no_such_setting = on\n")
 
     with pytest.raises(StackStartError, match=r"postgres ended[\s\S]*no_such_setting"):
@@ -145,39 +146,18 @@ def test_a_server_that_cannot_start_stops_the_others_and_shows_its_log(stack: St
 
 
 def test_servers_of_your_own_are_used_instead_of_embedded_ones(
-    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    running: Stack, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = Stack(Home(tmp_path / "other"))
-    other.home.create()
-    write_private_json(other.home.ports, {name: any_free_port() for name in ("postgres", "broker")})
-    try:
-        other.up(_ignore, SERVERS)
-        for name, value in other.home.settings().items():
-            monkeypatch.setenv(name, value)
-        addresses = stack.up(_ignore, SERVERS)
-
-        assert not _pids(stack)
-        assert addresses["postgres"] == other.status().addresses["postgres"]
-        assert "PARTYWALL_BROKER_URL" not in stack.home.settings()
-    finally:
-        other.down(_ignore)
-
-
-def test_a_shell_that_read_the_stacks_own_addresses_changes_nothing(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stack.up(_ignore, SERVERS)
-    stack.down(_ignore)
-    for name, value in stack.home.settings().items():
+    for name, value in running.home.settings().items():
         monkeypatch.setenv(name, value)
-    stack.up(_ignore, SERVERS)
+    addresses = stack.up(_ignore, SERVERS)
 
-    assert len(_pids(stack)) == 2
+    assert not _pids(stack)
+    assert addresses["postgres"] == running.status().addresses["postgres"]
+    assert "PARTYWALL_BROKER_URL" not in stack.home.settings()
 
 
-def test_a_database_of_your_own_for_one_role_only_is_refused(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_of_your_own_for_one_role_only_is_refused(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARTYWALL_API_DATABASE_URL", "postgresql://api:secret@elsewhere/partywall")
 
     with pytest.raises(ServersIncompleteError, match="PARTYWALL_WORKER_DATABASE_URL") as refused:

@@ -64,9 +64,7 @@ def test_a_program_is_ready_once_it_says_so(launch: Launch, home: Home) -> None:
 
 def test_what_a_former_run_logged_does_not_make_a_program_ready(launch: Launch, home: Home) -> None:
     home.log("server").write_text("serving\n")
-    program = _program(
-        "server", "import signal; signal.pause()", ready_line="serving", ready_within_seconds=2
-    )
+    program = _program("server", "import signal; signal.pause()", ready_line="serving", ready_within_seconds=2)
     supervision = launch(program)
 
     with pytest.raises(StackStartError, match="not ready within 2 s"):
@@ -85,7 +83,7 @@ def test_a_program_that_is_not_there_is_named(launch: Launch) -> None:
     program = Program("server", ["/nowhere/server"], Path("/"))
     supervision = launch(program)
 
-    with pytest.raises(StackStartError, match=r"server could not be started .*/nowhere/server"):
+    with pytest.raises(StackStartError, match=r"server could not be started: .*/nowhere/server"):
         supervision.start([program], _ignore)
 
 
@@ -106,9 +104,7 @@ def test_a_killed_program_comes_back(launch: Launch) -> None:
 
 def test_a_program_that_does_not_stop_is_killed(launch: Launch) -> None:
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('serving', flush=True)\n"
-    program = _program(
-        "server", stubborn + "while True: signal.pause()", ready_line="serving", stop_seconds=1
-    )
+    program = _program("server", stubborn + "while True: signal.pause()", ready_line="serving", stop_seconds=1)
     supervision = launch(program)
     supervision.start([program], _ignore)
     pid = supervision.states()["server"].pid

@@ -4,38 +4,26 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.stack.broker import Broker
-from cli.stack.ports import any_free_port
 from cli.stack.postgres import EmbeddedPostgres
-from db.engine import dispose_engines
-from tests.databases import PASSWORD, TestTenant, clone, drop, make_tenant
+from tests.databases import TestTenant, make_tenant
 from tests.site import Site
 from tests.workers import probe_tasks
 
-POOLS = ["prefork", "threads"]
+
+@pytest.fixture(scope="module", params=["prefork"])
+def pool(request: pytest.FixtureRequest) -> str:
+    """Celery's pool. A module that must hold for others too says so."""
+    name: str = request.param
+    return name
 
 
-@pytest.fixture(scope="module", params=POOLS)
-def site(
-    request: pytest.FixtureRequest,
-    postgres: EmbeddedPostgres,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def site(pool: str, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A dispatcher and a worker with one slot, so that every job meets the same pooled connection."""
-    pool: str = request.param
-    broker = Broker(tmp_path_factory.mktemp(f"broker_{pool}"), any_free_port(), PASSWORD)
-    database = clone(postgres, f"site_{pool}")
-    with pytest.MonkeyPatch.context() as patch, broker.running():
-        for name, value in database.environment.items():
-            patch.setenv(name, value)
-        dispose_engines()
-        directory = tmp_path_factory.mktemp(f"site_{pool}")
-        with Site(database, broker, directory, task_modules=probe_tasks.NAME) as running:
-            running.start_dispatcher()
-            running.worker = running.start_worker(f"--pool={pool}", "--concurrency=1")
-            yield running
-        dispose_engines()
-    drop(database)
+    directory = tmp_path_factory.mktemp(f"site_{pool}")
+    with Site.running(postgres, directory, task_modules=probe_tasks.NAME, name=pool) as running:
+        running.start_all(f"--pool={pool}", "--concurrency=1")
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ class Findings(BaseModel):
     session_locks: int
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The body did not like it."""
 
     retryable = False
@@ -105,7 +105,7 @@ def raises(job: Job, payload: Nothing) -> None:
     """Fail with what a tenant may not read in Flower."""
     litter(job)
     job.connection.commit()
-    raise Refused("the secret of this tenant")
+    raise RefusedError("the secret of this tenant")
 
 
 @task("probe.breaks_sql", max_attempts=1)
@@ -172,15 +172,28 @@ def idles(job: Job, payload: Nothing) -> None:
 def reports(job: Job, payload: Nothing) -> None:
     """Report progress and wait until it was seen, which the other side shows by enqueueing a job."""
     job.progress(1, 2, "halfway")
+    seen = text("select exists (select from partywall.jobs where task_name = 'probe.seen')")
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        with job.connection.begin():
-            if job.connection.execute(text("select count(*) from partywall.jobs")).scalar_one() > 1:
-                return
+        if job.connection.execute(seen).scalar_one():
+            return
+        job.connection.commit()
         time.sleep(0.05)
-    raise Refused("nobody saw it")
+    raise RefusedError("nobody saw it")
+
+
+@task("probe.seen")
+def seen(job: Job, payload: Nothing) -> None:
+    """Stand in the list."""
 
 
 @task("probe.platform", tenantless=True)
 def platform(*, value: int) -> None:
     """Run without a tenant."""
+
+
+@task("probe.hangs_once", max_attempts=2, time_limit_seconds=60)
+def hangs_once(job: Job, payload: Nothing) -> None:
+    """Hang in the first attempt, as a body does whose worker is about to be killed."""
+    if job.attempt == 1:
+        job.connection.execute(text("select pg_sleep(50)"))

@@ -1,0 +1,1 @@
+"""HTTP. Translates between producers and the packages below; decides nothing."""

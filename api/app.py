@@ -1,0 +1,53 @@
+"""The HTTP application: `uvicorn --factory api.app:create_app`, or better `python -m api`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api import answers, documentation, files, health, jobs, tasks
+from api.edge import Edge
+from api.settings import ApiSettings
+from db.engine import dispose_async_engines
+from db.files import FileSettings, file_store
+from tasks import registry
+
+
+def create_app() -> FastAPI:
+    """Return the application, made from the settings as they are now.
+
+    Raises:
+        TaskDeclarationError, ImportError: the modules of `PARTYWALL_TASK_MODULES` cannot be used.
+    """
+    registry.load()
+    app = FastAPI(
+        title="Partywall",
+        version="1",
+        description=documentation.DESCRIPTION,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+        lifespan=_lifespan,
+    )
+    app.state.settings = ApiSettings.load()
+    app.state.file_limit_bytes = FileSettings.load().file_limit_bytes
+    app.state.files = file_store()
+    app.state.readiness = health.Readiness()
+    for each in (jobs, tasks, files, health):
+        app.include_router(each.router)
+    answers.install(app)
+    documentation.install(app)
+    app.add_middleware(Edge)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await dispose_async_engines()
+
+
+def _operation_id(route: APIRoute) -> str:
+    # The function's name, so that generated clients have `create_job`, not `create_job_v1_jobs_post`.
+    return route.name

@@ -1,0 +1,120 @@
+"""Reading what a client sends: as much as is allowed, as long as it keeps coming, and as JSON only if it is."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from api.errors import (
+    BodyTooLargeError,
+    FieldProblem,
+    MalformedJsonError,
+    MediaTypeError,
+    RequestInvalidError,
+    RequestTimeoutError,
+)
+from api.settings import ApiSettings
+from db.errors import PartywallError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+JSON_ERRORS = (MediaTypeError, BodyTooLargeError, RequestTimeoutError, MalformedJsonError, RequestInvalidError)
+"""What an endpoint that calls `json_body()` may answer: for `problems()`."""
+
+
+async def body_chunks(
+    request: Request, *, limit_bytes: int, too_large: PartywallError, idle_seconds: float
+) -> AsyncIterator[bytes]:
+    """Yield the body as it arrives; stop reading at the first byte over the limit.
+
+    Raises:
+        PartywallError: `too_large`, before anything is read if the client says beforehand how much it sends.
+        RequestTimeoutError: nothing arrived for `idle_seconds`.
+    """
+    if int(request.headers.get("content-length", 0)) > limit_bytes:
+        raise too_large
+    read_bytes = 0
+    arriving = aiter(request.stream())
+    while True:
+        try:
+            async with asyncio.timeout(idle_seconds):
+                chunk = await anext(arriving)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise RequestTimeoutError(idle_seconds=idle_seconds, hint="Send it again.") from None
+        read_bytes += len(chunk)
+        if read_bytes > limit_bytes:
+            raise too_large
+        yield chunk
+
+
+async def json_body(request: Request, model: type[Model]) -> Model:
+    """Return the body as the model reads it.
+
+    Raises:
+        MediaTypeError, BodyTooLargeError, RequestTimeoutError, MalformedJsonError: it cannot be read.
+        RequestInvalidError: it is JSON, but not of the model's shape.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise MediaTypeError(hint="Send it with: Content-Type: application/json.")
+    settings: ApiSettings = request.app.state.settings
+    limit_bytes = settings.api_json_limit_bytes
+    too_large = BodyTooLargeError(
+        limit_bytes=limit_bytes, hint="Upload big inputs with PUT /v1/files/NAME and pass the name."
+    )
+    body = bytearray()
+    async for chunk in body_chunks(
+        request, limit_bytes=limit_bytes, too_large=too_large, idle_seconds=settings.api_idle_seconds
+    ):
+        body += chunk
+    return read_json(bytes(body), model)
+
+
+def read_json(body: bytes, model: type[Model]) -> Model:
+    """Return what JSON text says, as the model reads it."""
+    try:
+        document = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        # Says what was expected and at which line and column, and quotes nothing.
+        raise MalformedJsonError(f"the body is not JSON: {error}") from None
+    unstorable = list(_unstorable(document, ""))
+    if unstorable:
+        raise RequestInvalidError(errors=unstorable)
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise RequestInvalidError(
+            errors=[
+                FieldProblem(
+                    pointer="".join(_step(part) for part in each["loc"]), code=each["type"], detail=each["msg"]
+                )
+                for each in error.errors(include_url=False, include_input=False, include_context=False)
+            ]
+        ) from None
+
+
+def _unstorable(value: Any, pointer: str) -> Iterator[FieldProblem]:
+    """Yield what is JSON and yet has no place in PostgreSQL's jsonb."""
+    match value:
+        case str() if "\0" in value:
+            yield FieldProblem(pointer=pointer, code="nul_character", detail="Text cannot contain \\u0000")
+        case float() if not math.isfinite(value):
+            yield FieldProblem(pointer=pointer, code="number_out_of_range", detail="The number is too large")
+        case list():
+            for position, each in enumerate(value):
+                yield from _unstorable(each, pointer + _step(position))
+        case dict():
+            for name, each in value.items():
+                if "\0" in name:
+                    yield FieldProblem(pointer=pointer, code="nul_character", detail="A name cannot contain \\u0000")
+                yield from _unstorable(each, pointer + _step(name))
+
+
+def _step(part: str | int) -> str:
+    return "/" + str(part).replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,99 @@
+"""`/v1/jobs`: asking for work and watching it."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from api import cursors
+from api.authentication import CALLER_ERRORS, Caller
+from api.bodies import JSON_ERRORS, json_body
+from api.documentation import json_request, problems
+from api.errors import CursorInvalidError, RequestInvalidError
+from api.job_bodies import JobBody, JobPage, JobRequest, JobSummary, Moment, Page
+from db import jobs
+from db.errors import JobNotFoundError, PayloadTooLargeError
+from db.jobs import JobState
+from db.roles import Role
+from db.session import async_tenant_session
+from tasks import producing
+from tasks.errors import PayloadInvalidError, UnknownTaskError
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_description="The job is committed. Whether a broker or a worker is up at the moment makes no difference.",
+    responses=problems(*CALLER_ERRORS, *JSON_ERRORS, UnknownTaskError, PayloadInvalidError, PayloadTooLargeError),
+    openapi_extra=json_request(JobRequest),
+)
+async def create_job(request: Request, response: Response, caller: Caller) -> JobBody:
+    """Ask for a task to be run once."""
+    wanted = await json_body(request, JobRequest)
+
+    def accept(session: Session) -> JobBody:
+        job_id = producing.enqueue(session, wanted.task, wanted.payload, run_at=wanted.run_at)
+        return JobBody.of(jobs.get_job(session, job_id))
+
+    async with async_tenant_session(caller.context, role=Role.API) as session:
+        job = await session.run_sync(accept)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job
+
+
+@router.get("/{job_id}", responses=problems(*CALLER_ERRORS, JobNotFoundError))
+async def get_job(job_id: str, caller: Caller) -> JobBody:
+    """Get a job."""
+    try:
+        known_id = UUID(job_id)
+    except ValueError:
+        raise JobNotFoundError(hint="A job's id is the UUID that POST /v1/jobs answered with.") from None
+    async with async_tenant_session(caller.context, role=Role.API) as session:
+        return await session.run_sync(lambda sync: JobBody.of(jobs.get_job(sync, known_id)))
+
+
+class JobFilter(BaseModel):
+    """Which jobs to list. An unknown parameter is refused: a typo must not look like an answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: list[JobState] = Field([], description="Repeat it for several.")
+    task: str | None = Field(None, max_length=200, pattern=r"^[^\x00]*$")
+    created_from: Moment | None = Field(None, description="Created at this moment or later.")
+    created_before: Moment | None = Field(None, description="Created before this moment.")
+    limit: int = Field(20, ge=1, le=100)
+    cursor: str | None = Field(None, description="`page.cursor` of the page before, with the same filters.")
+
+    def scope(self, tenant_id: UUID) -> str:
+        """Return the text that is the same for two pages of one list, and for nothing else."""
+        filters = self.model_dump_json(exclude={"limit", "cursor"})
+        return f"{tenant_id} {filters}"
+
+
+@router.get("", responses=problems(*CALLER_ERRORS, RequestInvalidError, CursorInvalidError))
+async def list_jobs(wanted: Annotated[JobFilter, Query()], caller: Caller) -> JobPage:
+    """List jobs, newest first."""
+    scope = wanted.scope(caller.tenant_id)
+    before_id = cursors.decode(wanted.cursor, scope=scope) if wanted.cursor is not None else None
+
+    def read(session: Session) -> list[JobSummary]:
+        rows = jobs.list_jobs(
+            session,
+            states=wanted.state,
+            task_name=wanted.task,
+            created_from=wanted.created_from,
+            created_before=wanted.created_before,
+            before_id=before_id,
+            limit=wanted.limit + 1,
+        )
+        return [JobSummary.of(row) for row in rows]
+
+    async with async_tenant_session(caller.context, role=Role.API) as session:
+        found = await session.run_sync(read)
+    data, has_more = found[: wanted.limit], len(found) > wanted.limit
+    cursor = cursors.encode(data[-1].id, scope=scope) if has_more else None
+    return JobPage(data=data, page=Page(cursor=cursor, has_more=has_more, limit=wanted.limit))

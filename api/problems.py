@@ -1,0 +1,125 @@
+"""Errors as HTTP shows them: RFC 9457 problem details, and the one table of what each error is answered with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel, Field
+from sqlalchemy import exc as sqlalchemy
+
+from api import errors as own
+from api.errors import FieldProblem
+from db import errors as db
+from tasks import errors as tasks
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """What every error is answered with, as `application/problem+json` (RFC 9457)."""
+
+    type: str = Field(description="Stable, and what to decide on.", examples=["/problems/invalid-payload"])
+    title: str = Field(examples=["The payload does not fit the task"])
+    status: int = Field(examples=[422])
+    detail: str
+    hint: str | None = Field(None, description="What to do about it.")
+    errors: list[FieldProblem] | None = Field(None, description="Each thing that is wrong, where there are several.")
+    limit_bytes: int | None = Field(None, description="The limit that was exceeded.")
+    request_id: str = Field(description="The same as in the header X-Request-Id and in the log.")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a class of errors is answered. `slug` is promised: clients decide on it."""
+
+    status: int
+    slug: str
+    title: str
+
+    @property
+    def type(self) -> str:
+        """The problem's `type`: a reference, relative to whatever host this API is reached at."""
+        return f"/problems/{self.slug}"
+
+
+INTERNAL: Final = Kind(500, "internal-error", "Something went wrong here")
+
+_DATABASE_AWAY: Final = Kind(503, "database-unavailable", "The database is not available")
+_SCHEMA_MISMATCH: Final = Kind(503, "schema-mismatch", "The database is of another version than this code")
+
+KINDS: Final[Mapping[type[Exception], Kind]] = {
+    own.MalformedJsonError: Kind(400, "malformed-json", "The body is not JSON"),
+    own.PartialUploadError: Kind(400, "partial-upload", "A file is uploaded as a whole"),
+    db.CredentialRejectedError: Kind(401, "credential-refused", "The API key was refused"),
+    db.TenantUnknownError: Kind(401, "credential-refused", "The API key was refused"),
+    db.TenantSuspendedError: Kind(403, "tenant-suspended", "The tenant is suspended"),
+    db.TenantDeletingError: Kind(403, "tenant-deleting", "The tenant is being deleted"),
+    own.RouteUnknownError: Kind(404, "unknown-route", "There is nothing at this address"),
+    db.JobNotFoundError: Kind(404, "job-not-found", "There is no such job"),
+    db.FileNotFoundInTenantError: Kind(404, "file-not-found", "There is no such file"),
+    own.MethodNotAllowedError: Kind(405, "method-not-allowed", "This address does not answer that method"),
+    own.RequestTimeoutError: Kind(408, "request-timeout", "The request took too long to arrive"),
+    db.TokenExpiredError: Kind(408, "request-timeout", "The request took too long to arrive"),
+    own.BodyTooLargeError: Kind(413, "body-too-large", "The body is too large"),
+    db.PayloadTooLargeError: Kind(413, "payload-too-large", "The payload is too large"),
+    db.FileTooLargeError: Kind(413, "file-too-large", "The file is too large"),
+    own.MediaTypeError: Kind(415, "unsupported-media-type", "The body has to be JSON"),
+    own.RequestInvalidError: Kind(422, "invalid-request", "The request is not valid"),
+    own.CursorInvalidError: Kind(422, "invalid-cursor", "The cursor is not valid"),
+    tasks.UnknownTaskError: Kind(422, "unknown-task", "There is no such task"),
+    tasks.PayloadInvalidError: Kind(422, "invalid-payload", "The payload does not fit the task"),
+    db.FileNameInvalidError: Kind(422, "invalid-file-name", "A file cannot have this name"),
+    sqlalchemy.OperationalError: _DATABASE_AWAY,
+    sqlalchemy.InterfaceError: _DATABASE_AWAY,
+    sqlalchemy.TimeoutError: _DATABASE_AWAY,
+    db.SchemaOlderError: _SCHEMA_MISMATCH,
+    db.SchemaNewerError: _SCHEMA_MISMATCH,
+}
+
+RETRY_AFTER_SECONDS: Final = 2
+
+
+def kind_of(error: Exception) -> Kind | None:
+    """Return how an error is answered, or None when nobody foresaw it."""
+    for each in type(error).__mro__:
+        if each in KINDS:
+            return KINDS[each]
+    return None
+
+
+def describe(error: Exception, kind: Kind, *, request_id: str) -> Problem:
+    """Return what a client may know of an error. Never the facts: those may name what the client may not see."""
+    detail, hint, limit_bytes = f"{kind.title}.", None, None
+    if isinstance(error, db.PartywallError):
+        detail, hint = f"{error.message[:1].upper()}{error.message[1:]}.", error.hint
+        limit_bytes = error.facts.get("limit_bytes")
+    elif kind is _DATABASE_AWAY:
+        # Without idempotency keys that is all that can be promised: a connection may break inside COMMIT.
+        detail = "What was accepted before is safe. This request was most likely not carried out."
+        hint = f"Send it again in {RETRY_AFTER_SECONDS} seconds."
+    return Problem(
+        type=kind.type,
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        hint=hint,
+        errors=_fields(error),
+        limit_bytes=limit_bytes,
+        request_id=request_id,
+    )
+
+
+def _fields(error: Exception) -> list[FieldProblem] | None:
+    match error:
+        case own.RequestInvalidError():
+            return error.errors
+        case own.CursorInvalidError():
+            return [FieldProblem(parameter="cursor", code="invalid_cursor", detail=error.message)]
+        case tasks.UnknownTaskError():
+            return [FieldProblem(pointer="/task", code="unknown_task", detail=error.message)]
+        case tasks.PayloadInvalidError():
+            return [
+                FieldProblem(pointer=f"/payload{each.pointer}", code=each.code, detail=each.detail)
+                for each in error.errors
+            ]
+    return None

@@ -1,0 +1,165 @@
+"""What is wrong with the broker, in plain words: `partywall check` asks, nothing is changed."""
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from db.diagnosis import Finding, Verdict
+
+SETTING = "PARTYWALL_BROKER_URL"
+OLDEST_REDIS = (6, 2)
+TIMEOUT_SECONDS = 5
+AMQP_PORTS = {"amqp": 5672, "amqps": 5671}
+
+_ADDRESS = f"Correct host and port of {SETTING}, or start the broker there."
+
+
+def diagnose_broker(url: str | None) -> list[Finding]:
+    """Return everything found about the broker's address; one `ok` first when nothing fails."""
+    if not url:
+        fix = "Set it, or start the embedded stack with: partywall up"
+        return [Finding(Verdict.FAIL, f"{SETTING}: a setting is missing", fix)]
+    scheme = urlsplit(url).scheme
+    if scheme in ("redis", "rediss"):
+        return _redis(url)
+    if scheme in AMQP_PORTS:
+        return _amqp(url, AMQP_PORTS[scheme])
+    return [
+        Finding(Verdict.FAIL, f"{SETTING}: not the address of a broker", "Write it as redis://:password@host:port/0.")
+    ]
+
+
+def judge_redis(info: dict[str, Any] | None) -> Iterator[Finding]:
+    """Yield what is wrong with a server, by what it says of itself in INFO; None when it does not say."""
+    if info is None:
+        yield Finding(
+            Verdict.WARN, "the broker tells neither version nor settings (INFO refused)", "Allow it the command INFO."
+        )
+        return
+    version = str(info.get("redis_version", "0"))
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST_REDIS:
+        yield Finding(Verdict.FAIL, f"Redis {version} is too old", "Upgrade to 6.2 or newer.")
+    policy = info.get("maxmemory_policy")
+    if policy not in (None, "noeviction"):
+        yield Finding(
+            Verdict.FAIL,
+            f"maxmemory-policy is {policy}: a full Redis would drop messages silently",
+            "config set maxmemory-policy noeviction, and in redis.conf.",
+        )
+    if info.get("role") in ("slave", "replica"):
+        yield Finding(
+            Verdict.FAIL, "this Redis is a replica: nothing can be sent there", f"Name the primary in {SETTING}."
+        )
+
+
+def _redis(url: str) -> list[Finding]:
+    try:
+        address = _address(url, 6379)
+        client = _client(url)
+    except ValueError:
+        fix = "Write it as redis://:password@host:port/0, and @ : / ? # % in a password as %40 %3A %2F %3F %23 %25."
+        return [Finding(Verdict.FAIL, f"{SETTING}: not the address of a broker", fix)]
+    try:
+        client.ping()
+        info = _info(client)
+    except redis.RedisError as error:
+        return [_refused(error, address, has_password=bool(urlsplit(url).password))]
+    finally:
+        client.close()
+    found = list(judge_redis(info))
+    if any(finding.verdict is Verdict.FAIL for finding in found):
+        return found
+    return [Finding(Verdict.OK, f"{_product(info)} at {address}"), *found]
+
+
+def _client(url: str) -> redis.Redis:
+    # Kombu also takes the spelling of Python's ssl module, redis-py takes only its own.
+    spelled = re.sub(r"(?<=ssl_cert_reqs=)(?:CERT_)?(\w+)", lambda found: found[1].lower(), url)
+    return redis.Redis.from_url(
+        spelled,
+        protocol=2,  # with 3 it opens with HELLO, which a Redis that is too old does not know
+        retry=Retry(NoBackoff(), retries=0),
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        socket_timeout=TIMEOUT_SECONDS,
+    )
+
+
+def _info(client: redis.Redis) -> dict[str, Any] | None:
+    try:
+        info: Any = client.info()
+    except redis.ResponseError:  # no right to ask, or a server that has no INFO
+        return None
+    return dict(info)
+
+
+def _product(info: dict[str, Any] | None) -> str:
+    if info is None:
+        return "a broker"
+    if "valkey_version" in info:
+        return f"Valkey {info['valkey_version']}"
+    return f"Redis {info.get('redis_version')}"
+
+
+def _refused(error: redis.RedisError, address: str, *, has_password: bool) -> Finding:
+    cause = error.__cause__ or error.__context__
+    match error, cause:
+        case redis.AuthenticationError(), _:
+            words = "refused the password" if has_password else "asks for a password and there is none"
+            return Finding(Verdict.FAIL, f"{address} {words}", f"Correct the password in {SETTING}.")
+        case redis.BusyLoadingError(), _:
+            return Finding(Verdict.FAIL, f"Redis at {address} is still loading its data", "Try again in a moment.")
+        case redis.TimeoutError(), _:
+            fix = f"Correct host and port of {SETTING}; look for a firewall in between, or for TLS (rediss://)."
+            return Finding(Verdict.FAIL, f"no answer from {address} in time", fix)
+        case redis.ConnectionError(), ssl.SSLError():
+            fix = f"Correct redis:// or rediss:// and the certificates in {SETTING}."
+            return Finding(Verdict.FAIL, f"{address} and {SETTING} disagree about TLS", fix)
+        case redis.ConnectionError(), OSError():
+            return _unreachable(cause, address)
+        case _:
+            return Finding(Verdict.FAIL, f"what answers at {address} said: {error}", f"Correct {SETTING}.")
+
+
+def _amqp(url: str, default_port: int) -> list[Finding]:
+    try:
+        address = _address(url, default_port)
+        host, _, port = address.rpartition(":")
+        socket.create_connection((host, int(port)), timeout=TIMEOUT_SECONDS).close()
+    except ValueError:
+        fix = "Write it as amqp://login:password@host:port/vhost."
+        return [Finding(Verdict.FAIL, f"{SETTING}: not the address of a broker", fix)]
+    except OSError as error:
+        return [_unreachable(error, address)]
+    return [Finding(Verdict.OK, f"an AMQP broker listens at {address}; login and vhost were not tried")]
+
+
+def _unreachable(error: OSError, address: str) -> Finding:
+    match error:
+        case socket.gaierror():
+            fix = f"Correct the host in {SETTING}, or look into DNS."
+            return Finding(Verdict.FAIL, f"the host of {address} has no address", fix)
+        case ConnectionRefusedError():
+            return Finding(Verdict.FAIL, f"nothing listens at {address}", _ADDRESS)
+        case TimeoutError():
+            return Finding(Verdict.FAIL, f"no answer from {address} in time", _ADDRESS)
+        case _:
+            return Finding(Verdict.FAIL, f"{address}: {error.strerror or error}", _ADDRESS)
+
+
+def _address(url: str, default_port: int) -> str:
+    """Return `host:port`, without the password.
+
+    Raises:
+        ValueError: there is no host, or the port is not a number.
+    """
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError("no host")
+    return f"{parts.hostname}:{parts.port or default_port}"

@@ -1,0 +1,23 @@
+"""`partywall`: every command of the command line."""
+
+import typer
+
+from cli import check, enqueue, jobs, keys, migrate, tenants, up, version
+from cli.group import Group
+
+app = typer.Typer(
+    name="partywall",
+    cls=Group,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # the edge is in cli/group.py
+    help="Background jobs for teams whose customers share one PostgreSQL database.",
+    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 3 refused, 4 unreachable. Every command knows --json.",
+)
+
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(keys.app, name="keys")
+app.add_typer(jobs.app, name="jobs")
+app.command()(enqueue.enqueue)
+for module in (migrate, check, up, version):
+    module.register(app)

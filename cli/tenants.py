@@ -1,0 +1,83 @@
+"""`partywall tenants`: who there is, and who may work."""
+
+from typing import Annotated
+
+import typer
+
+from cli.database import operator_connection
+from cli.group import Group
+from cli.output import Json, print_json, print_table, say
+from db import tenants
+
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Create, list, suspend and resume tenants.")
+
+Slug = Annotated[
+    str, typer.Argument(metavar="SLUG", help="The tenant's short name, a DNS label: acme.", show_default=False)
+]
+
+
+@app.command()
+def create(
+    slug: Slug,
+    name: Annotated[
+        str | None, typer.Option(help="The name people know it by; the slug if left out.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Create a tenant.
+
+    Example: partywall tenants create acme --name "Acme Ltd"
+    """
+    with operator_connection() as connection:
+        tenant_id = tenants.create_tenant(connection, slug=slug, name=slug if name is None else name)
+    if as_json:
+        print_json({"id": tenant_id, "slug": slug, "name": slug if name is None else name, "status": "active"})
+    else:
+        say(f"Created tenant {slug}. Give it a key with: partywall keys create {slug}")
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List all tenants.
+
+    Example: partywall tenants list
+    """
+    with operator_connection() as connection:
+        found = tenants.list_tenants(connection)
+    if as_json:
+        fields = ("id", "slug", "name", "status", "job_retention_days", "created_at")
+        print_json({"tenants": [{field: getattr(tenant, field) for field in fields} for tenant in found]})
+    else:
+        print_table(
+            ("slug", "name", "status", "created", "id"),
+            [(tenant.slug, tenant.name, tenant.status, tenant.created_at, tenant.id) for tenant in found],
+            empty="There is no tenant yet. Create one with: partywall tenants create SLUG",
+        )
+
+
+@app.command()
+def suspend(slug: Slug, as_json: Json = False) -> None:
+    """Stop a tenant's work: nothing starts or is accepted, what waits stays.
+
+    Example: partywall tenants suspend acme
+    """
+    with operator_connection() as connection:
+        tenant_id = tenants.suspend_tenant(connection, slug)
+    if as_json:
+        print_json({"id": tenant_id, "slug": slug, "status": "suspended"})
+    else:
+        say(f"Suspended {slug}. Jobs that run now end; none starts before: partywall tenants resume {slug}")
+
+
+@app.command()
+def resume(slug: Slug, as_json: Json = False) -> None:
+    """Let a suspended tenant work again.
+
+    Example: partywall tenants resume acme
+    """
+    with operator_connection() as connection:
+        tenant_id = tenants.resume_tenant(connection, slug)
+    if as_json:
+        print_json({"id": tenant_id, "slug": slug, "status": "active"})
+    else:
+        say(f"Resumed {slug}. What waited is dispatched now.")

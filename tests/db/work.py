@@ -1,0 +1,90 @@
+"""Short ways to a job in the state a test starts from, through the roles that may."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from db import attempts, dispatching, jobs
+from db.attempts import Attempt
+from db.dispatching import Dispatched
+from db.roles import Role
+from db.session import become, platform_connection, tenant_session
+from tests.databases import TestTenant
+
+TASK = "notes.write"
+
+
+def enqueue_one(
+    tenant: TestTenant,
+    *,
+    payload: Any = None,
+    max_attempts: int = 3,
+    run_at: datetime | None = None,
+    task_name: str = TASK,
+) -> UUID:
+    """Return the id of a job that the tenant's producer enqueued."""
+    with tenant_session(tenant.context, role=Role.API) as session:
+        return jobs.enqueue(
+            session,
+            task_name=task_name,
+            payload={} if payload is None else payload,
+            queue="default",
+            max_attempts=max_attempts,
+            run_at=run_at,
+        )
+
+
+def dispatch_all(*, batch_limit: int = 100, in_flight_limit: int = 1000, resend_after: float = 60) -> list[Dispatched]:
+    """Return what the dispatcher would send now."""
+    with platform_connection(Role.DISPATCHER) as connection:
+        return dispatching.dispatch(
+            connection, batch_limit=batch_limit, in_flight_limit=in_flight_limit, resend_after_seconds=resend_after
+        )
+
+
+def claim_of(message: Dispatched, *, lease_seconds: float = 60, worker: str = "tests@here") -> list[Attempt]:
+    """Return what a worker that received the message may run."""
+    with platform_connection(Role.WORKER) as connection:
+        return attempts.claim(
+            connection,
+            tenant_id=message.tenant_id,
+            job_ids=[message.job_id],
+            nonce=message.nonce,
+            task_name=message.task_name,
+            worker=worker,
+            lease_seconds=lease_seconds,
+        )
+
+
+def claim_one(tenant: TestTenant, *, lease_seconds: float = 60) -> Attempt:
+    """Return the attempt of the one job of the tenant that is ready."""
+    (message,) = [message for message in dispatch_all() if message.tenant_id == tenant.id]
+    (attempt,) = claim_of(message, lease_seconds=lease_seconds)
+    return attempt
+
+
+def start_one(tenant: TestTenant, *, lease_seconds: float = 60, max_attempts: int = 3) -> Attempt:
+    """Return the running attempt of a new job."""
+    enqueue_one(tenant, max_attempts=max_attempts)
+    return claim_one(tenant, lease_seconds=lease_seconds)
+
+
+@contextmanager
+def body_of(attempt: Attempt) -> Iterator[Connection]:
+    """Open the connection that the attempt's body would have: the tenant's, and fenced."""
+    with platform_connection(Role.WORKER) as connection:
+        become(connection, attempt.context)
+        attempts.fence(connection)
+        yield connection
+
+
+def job_of(tenant: TestTenant, job_id: UUID) -> jobs.JobRow:
+    """Return the job as its tenant sees it."""
+    with tenant_session(tenant.context, role=Role.API) as session:
+        job = jobs.get_job(session, job_id)
+        session.expunge(job)
+        return job

@@ -1,0 +1,1 @@
+"""What tasks do, and what they are made of."""

@@ -1,0 +1,89 @@
+"""Dispatcher and reaper as processes that die, and whose neighbours die."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from db.roles import Role
+from db.session import platform_connection
+from db.tenants import resume_tenant, suspend_tenant
+from tests.databases import TestTenant, make_tenant
+from tests.site import Site
+from tests.waiting import wait_until
+from workers.reaper import Reaper
+
+
+@pytest.fixture(scope="module")
+def tenant(site: Site) -> TestTenant:
+    """Whose jobs they are."""
+    return make_tenant("survivor")
+
+
+def test_a_standby_takes_over_within_two_seconds_of_the_leaders_death(site: Site, tenant: TestTenant) -> None:
+    standby = site.start_dispatcher("standby")
+    standby.wait_for_line("agent_started")
+    os.kill(site.dispatcher.popen.pid, signal.SIGKILL)
+    killed_at = time.monotonic()
+
+    assert site.run(tenant, "probe.idles").state == "succeeded"
+    assert time.monotonic() - killed_at < 4
+
+
+def test_jobs_wait_for_a_broker_that_is_gone_and_run_when_it_is_back(site: Site, tenant: TestTenant) -> None:
+    with site.without_broker():
+        job_id = site.enqueue(tenant, "probe.idles")
+        standby_log = site.directory / "standby.log"
+        wait_until(lambda: "broker_unavailable" in standby_log.read_text(), timeout_seconds=20)
+
+        assert site.database.ask("select state from partywall.jobs where id = :id", id=job_id) == [("queued",)]
+
+    assert site.wait(tenant, job_id, timeout_seconds=60).state == "succeeded"
+
+
+def test_agents_and_workers_outlive_every_connection_they_had(site: Site, tenant: TestTenant) -> None:
+    site.database.ask(
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid()"
+    )
+    # Terminating is asked for, not done, when the function returns.
+    wait_until(
+        lambda: site.database.ask("select count(*) from pg_stat_activity where datname = current_database()") == [(1,)],
+        timeout_seconds=10,
+    )
+
+    assert site.run(tenant, "probe.idles").state == "succeeded"
+
+
+def test_a_suspended_tenants_jobs_wait_and_run_after_it_is_resumed(site: Site, tenant: TestTenant) -> None:
+    other = make_tenant("bystander")
+    job_id = site.enqueue(tenant, "probe.idles")
+    site.wait(tenant, job_id)
+    with platform_connection(Role.OPERATOR) as connection:
+        waiting = site.enqueue_later(tenant, "probe.idles")
+        suspend_tenant(connection, "survivor")
+        site.database.do("update partywall.jobs set run_at = now() where id = :id", id=waiting)
+        site.run(other, "probe.idles")
+
+        assert site.database.ask("select state from partywall.jobs where id = :id", id=waiting) == [("scheduled",)]
+
+        resume_tenant(connection, "survivor")
+
+    assert site.wait(tenant, waiting).state == "succeeded"
+
+
+def test_a_job_whose_worker_was_killed_runs_again_once_its_lease_is_over(site: Site, tenant: TestTenant) -> None:
+    job_id = site.enqueue(tenant, "probe.hangs_once")
+    wait_until(
+        lambda: site.database.ask("select 1 from partywall.jobs where id = :id and state = 'running'", id=job_id),
+        timeout_seconds=20,
+    )
+    os.killpg(site.worker.popen.pid, signal.SIGKILL)
+    assert Reaper().run_once() == 0
+    site.database.do("update partywall.jobs set lease_expires_at = now() where id = :id", id=job_id)
+    assert Reaper().run_once() == 1
+    site.start_worker("--pool=prefork", "--concurrency=1", name="second")
+    job = site.wait(tenant, job_id, timeout_seconds=60)
+
+    assert (job.state, job.attempt) == ("succeeded", 2)
