@@ -1,9 +1,8 @@
 """Reading what a client sends: as much as is allowed, as long as it keeps coming, and as JSON only if it is."""
 
 import asyncio
-import math
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator
+from typing import TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -83,9 +82,6 @@ def read_json(body: bytes, model: type[Model]) -> Model:
     except ValueError as error:
         # Says what was expected and at which line and column, and quotes nothing.
         raise MalformedJsonError(f"the body is not JSON: {error}") from None
-    unstorable = list(_unstorable(document, ""))
-    if unstorable:
-        raise RequestInvalidError(errors=unstorable)
     try:
         return model.model_validate(document)
     except ValidationError as error:
@@ -97,23 +93,6 @@ def read_json(body: bytes, model: type[Model]) -> Model:
                 for each in error.errors(include_url=False, include_input=False, include_context=False)
             ]
         ) from None
-
-
-def _unstorable(value: Any, pointer: str) -> Iterator[FieldProblem]:
-    """Yield what is JSON and yet has no place in PostgreSQL's jsonb."""
-    match value:
-        case str() if "\0" in value:
-            yield FieldProblem(pointer=pointer, code="nul_character", detail="Text cannot contain \\u0000")
-        case float() if not math.isfinite(value):
-            yield FieldProblem(pointer=pointer, code="number_out_of_range", detail="The number is too large")
-        case list():
-            for position, each in enumerate(value):
-                yield from _unstorable(each, pointer + _step(position))
-        case dict():
-            for name, each in value.items():
-                if "\0" in name:
-                    yield FieldProblem(pointer=pointer, code="nul_character", detail="A name cannot contain \\u0000")
-                yield from _unstorable(each, pointer + _step(name))
 
 
 def _step(part: str | int) -> str:

@@ -1,10 +1,12 @@
 """Jobs as they travel over HTTP."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from db.jobs import JobRow, JobState
 
@@ -12,16 +14,19 @@ _LAST = datetime(9999, 1, 1, tzinfo=UTC)
 """Later moments are beyond what the driver can read back, and beyond anybody's plans."""
 
 
+_BEGINNING = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
+
+
 def _is_text(value: Any) -> Any:
-    if isinstance(value, str) and not value.isdigit():
+    if isinstance(value, str) and _BEGINNING.match(value):
         return value
-    raise ValueError("Input should be a date and time with an offset, like 2030-01-31T23:59:00Z")
+    raise PydanticCustomError("moment_format", "Input should be like 2030-01-31T23:59:00Z, with an offset")
 
 
 def _is_readable(moment: datetime) -> datetime:
     if moment < _LAST:
         return moment
-    raise ValueError("Input should be before the year 9999")
+    raise PydanticCustomError("moment_range", "Input should be before the year 9999")
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_is_text), AfterValidator(_is_readable)]

@@ -14,7 +14,7 @@ from api.documentation import json_request, problems
 from api.errors import CursorInvalidError, RequestInvalidError
 from api.job_bodies import JobBody, JobPage, JobRequest, JobSummary, Moment, Page
 from db import jobs
-from db.errors import JobNotFoundError, PayloadTooLargeError
+from db.errors import JobNotFoundError, PayloadTooLargeError, PayloadUnstorableError
 from db.jobs import JobState
 from db.roles import Role
 from db.session import async_tenant_session

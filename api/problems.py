@@ -68,6 +68,7 @@ KINDS: Final[Mapping[type[Exception], Kind]] = {
     own.CursorInvalidError: Kind(422, "invalid-cursor", "The cursor is not valid"),
     tasks.UnknownTaskError: Kind(422, "unknown-task", "There is no such task"),
     tasks.PayloadInvalidError: Kind(422, "invalid-payload", "The payload does not fit the task"),
+    db.PayloadUnstorableError: Kind(422, "unstorable-payload", "The payload cannot be kept"),
     db.FileNameInvalidError: Kind(422, "invalid-file-name", "A file cannot have this name"),
     sqlalchemy.OperationalError: _DATABASE_AWAY,
     sqlalchemy.InterfaceError: _DATABASE_AWAY,
@@ -117,6 +118,8 @@ def _fields(error: Exception) -> list[FieldProblem] | None:
             return [FieldProblem(parameter="cursor", code="invalid_cursor", detail=error.message)]
         case tasks.UnknownTaskError():
             return [FieldProblem(pointer="/task", code="unknown_task", detail=error.message)]
+        case db.PayloadUnstorableError():
+            return [FieldProblem(pointer="/payload", code="unstorable", detail=error.message)]
         case tasks.PayloadInvalidError():
             return [
                 FieldProblem(pointer=f"/payload{each.pointer}", code=each.code, detail=each.detail)

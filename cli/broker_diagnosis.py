@@ -76,7 +76,7 @@ def _redis(url: str) -> list[Finding]:
     found = list(judge_redis(info))
     if any(finding.verdict is Verdict.FAIL for finding in found):
         return found
-    return [Finding(Verdict.OK, f"{_product(info)} at {address}"), *found]
+    return [Finding(Verdict.OK, f"{address}, {_product(info)}"), *found]
 
 
 def _client(url: str) -> redis.Redis:

@@ -52,12 +52,19 @@ def check(
         ]
         print_json({"ok": not failures, "checks": checks})
     else:
-        rows = [(part, finding.verdict, finding.words, finding.fix or "") for part, finding in found]
-        print_table(("what", "verdict", "in words", "fix"), rows, empty="")
+        _print_findings(found)
     if failures:
         if not as_json:
             note(f"{failures} of {len(found)} checks failed.")
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _print_findings(found: list[tuple[str, Finding]]) -> None:
+    rows = [(part, finding.verdict, finding.words, finding.fix or "") for part, finding in found]
+    columns = ("what", "verdict", "in words", "fix")
+    if not any(finding.fix for _, finding in found):
+        columns, rows = columns[:3], [row[:3] for row in rows]
+    print_table(columns, rows, empty="")
 
 
 def _examine(parts: list[Part]) -> list[tuple[str, list[Finding]]]:

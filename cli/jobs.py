@@ -28,7 +28,10 @@ _INSIDE = ("worker", "lease_expires_at", "idempotency_key", "payload", "result",
 @app.command("list")
 def list_(
     tenant: Annotated[str | None, typer.Option(metavar="SLUG", help="Only of this tenant.", show_default=False)] = None,
-    state: Annotated[JobState | None, typer.Option(help="Only in this state.", show_default=False)] = None,
+    state: Annotated[
+        JobState | None,
+        typer.Option(metavar="STATE", help=f"Only in this state: {', '.join(JobState)}.", show_default=False),
+    ] = None,
     task: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this task.", show_default=False)] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
     as_json: Json = False,
@@ -75,7 +78,7 @@ def show(
 
 @app.command()
 def wait(
-    job_ids: Annotated[list[UUID], typer.Argument(metavar="ID...", help="The jobs' ids.", show_default=False)],
+    job_ids: Annotated[list[UUID], typer.Argument(metavar="ID", help="The jobs' ids.", show_default=False)],
     timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long at most.")] = 300,
     as_json: Json = False,
 ) -> None:
@@ -176,9 +179,9 @@ def _progress(row: JobRow) -> str | None:
     return f"{row.progress_current}{total}" + (f", {row.progress_note}" if row.progress_note else "")
 
 
-def _error(error: dict[str, Any] | None) -> object:
+def _error(error: dict[str, Any] | None) -> str | None:
     # A traceback is for reading, not for counting its \n.
-    if error is None or not isinstance(error.get("traceback"), str):
-        return error
-    rest = {name: value for name, value in error.items() if name != "traceback"}
-    return "\n".join([*(f"{name}: {value}" for name, value in rest.items()), error["traceback"].rstrip()])
+    if error is None:
+        return None
+    headline = f"{error.get('type', 'Error')}: {error.get('message', '')}"
+    return "\n".join([headline, str(error.get("traceback", ""))]).rstrip()

@@ -3,6 +3,7 @@
 import typer
 
 from cli import check, enqueue, jobs, keys, migrate, tenants, up, version
+from cli.demo import command as demo
 from cli.group import Group
 
 app = typer.Typer(
@@ -19,5 +20,5 @@ app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
 app.command()(enqueue.enqueue)
-for module in (migrate, check, up, version):
+for module in (migrate, check, up, demo, version):
     module.register(app)

@@ -54,11 +54,13 @@ def print_fields(fields: Mapping[str, object]) -> None:
     width = max(len(name) for name in fields) + 2
     for name, value in fields.items():
         text = printable(_cell(value))
-        heading = Text(f"{name}:".ljust(width), style="bold")
+        style = _STYLES.get(text, "") if name in _STYLED_COLUMNS else ""
+        heading = f"{name}:"
         if "\n" in text:
             text = "\n" + "\n".join(f"  {line}" for line in text.splitlines())
-        style = _STYLES.get(text, "") if name in _STYLED_COLUMNS else ""
-        out.print(heading.append(text, style=f"not bold {style}"), soft_wrap=True)
+        else:
+            heading = heading.ljust(width)
+        out.print(Text(heading, style="bold").append(text, style=f"not bold {style}"), soft_wrap=True)
 
 
 def say(text: str) -> None:

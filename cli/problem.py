@@ -1,5 +1,6 @@
 """The one place where an exception becomes a line on stderr and an exit code."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ _EXIT_CODES: dict[type[PartywallError], ExitCode] = {
     BadInputError: ExitCode.USAGE,
     errors.SettingMissingError: ExitCode.USAGE,
     errors.PayloadTooLargeError: ExitCode.USAGE,
+    errors.PayloadUnstorableError: ExitCode.USAGE,
     errors.TenantUnknownError: ExitCode.REFUSED,
     errors.TenantSuspendedError: ExitCode.REFUSED,
     errors.TenantDeletingError: ExitCode.REFUSED,
@@ -42,9 +44,9 @@ _EXIT_CODES: dict[type[PartywallError], ExitCode] = {
 # The database keeps these rules; here they only get words.
 _CONSTRAINTS = {
     "tenants_slug_is_a_dns_label": (
-        "the slug is not one. Use 1 to 63 of a-z, 0-9 and -, with a letter or digit first and last."
+        "a slug is 1 to 63 of a-z, 0-9 and -, with a letter or digit first and last. Choose another."
     ),
-    "tenants_name_is_short": "the name is empty or too long. Use 1 to 200 characters.",
+    "tenants_name_is_short": "a name has 1 to 200 characters. Choose another.",
 }
 
 _OTHER_SCHEMA = ("3F000", "42883", "42P01", "42703")
@@ -114,5 +116,5 @@ def _first_line(said: str) -> str:
 
 
 def _lower_first(sentence: str) -> str:
-    # "The slug" follows a colon here; "PostgreSQL" and "PARTYWALL_..." stay as they are.
-    return sentence[:1].lower() + sentence[1:] if sentence[1:2] in (" ", *"abcdefghijklmnopqrstuvwxyz") else sentence
+    # "The slug" follows a colon here; "PostgreSQL", "NaN" and "PARTYWALL_..." stay as they are.
+    return re.sub(r"^[A-Z](?=[a-z]* )", lambda found: found[0].lower(), sentence)

@@ -13,9 +13,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
 from db.context import TenantContext
+from db.engine import FENCE
 from db.jobs import JobState
 from db.roles import Role
 from db.session import Executor, platform_connection
+from db.storable import storable
 from db.transport import CANCEL_TIMEOUT_SECONDS, Statement, TenantConnection
 
 
@@ -35,9 +37,7 @@ class Attempt:
     context: TenantContext
 
 
-_CLAIM = text(
-    "select * from partywall.claim(:tenant, :job_ids, :nonce, :task, :worker, make_interval(secs => :lease))"
-)
+_CLAIM = text("select * from partywall.claim(:tenant, :job_ids, :nonce, :task, :worker, make_interval(secs => :lease))")
 _FAIL = text("select partywall.fail(:error, make_interval(secs => :retry_after))").bindparams(
     bindparam("error", type_=JSONB)
 )
@@ -121,7 +121,7 @@ def fail(connection: Connection, *, error: dict[str, Any], retry_after_seconds: 
     connection.begin()
     # The failure gives the lease back, so it cannot be asked to hold it.
     _driver(connection).fence = None
-    state = connection.execute(_FAIL, {"error": _storable(error), "retry_after": retry_after_seconds}).scalar_one()
+    state = connection.execute(_FAIL, {"error": storable(error), "retry_after": retry_after_seconds}).scalar_one()
     connection.commit()
     return JobState(state)
 
@@ -133,7 +133,7 @@ def report_progress(context: TenantContext, *, current: int, total: int | None, 
         LeaseLostError: stop working; nothing will be kept.
     """
     with platform_connection(Role.WORKER, context=context) as connection:
-        connection.execute(_PROGRESS, {"current": current, "total": total, "note": note})
+        connection.execute(_PROGRESS, {"current": current, "total": total, "note": storable(note)})
 
 
 def save_checkpoint(executor: Executor, *, state: Any) -> None:

@@ -78,7 +78,7 @@ def _examine(connection: Connection, role: Role, dsn: Dsn, setting: str, setting
         return found
     version = f"PostgreSQL {login.version // 10000}.{login.version % 10000}"
     return [
-        Finding(Verdict.OK, f"{login.login} at {dsn.address}/{dsn.database}, {version}, schema current"),
+        Finding(Verdict.OK, f"{dsn.address}/{dsn.database}, {version}, schema current"),
         *found,
     ]
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
+from psycopg import Error as DriverError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DisconnectionError
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolResetState, QueuePool
 
 from db.context import TenantContext
-from db.errors import DriverError, NoTenantError, PartywallError, from_database
+from db.errors import NoTenantError, PartywallError, from_database
 from db.roles import Role
 from db.settings import DatabaseSettings
 from db.transport import Opening, connect, connect_async, is_alive, is_settled
@@ -41,9 +42,7 @@ def engine_for(role: Role) -> Engine:
     engine = _engines.get(role)
     if engine is None:
         settings = DatabaseSettings.load()
-        made = build_engine(
-            settings.url(role), settings=settings, application_name=f"partywall-{role.value}"
-        )
+        made = build_engine(settings.url(role), settings=settings, application_name=f"partywall-{role.value}")
         # Two threads may come here at once. The one that is late drops an engine that never connected.
         engine = _engines.setdefault(role, made)
     return engine
@@ -54,9 +53,7 @@ def async_engine_for(role: Role) -> AsyncEngine:
     engine = _async_engines.get(role)
     if engine is None:
         settings = DatabaseSettings.load()
-        made = build_async_engine(
-            settings.url(role), settings=settings, application_name=f"partywall-{role.value}"
-        )
+        made = build_async_engine(settings.url(role), settings=settings, application_name=f"partywall-{role.value}")
         engine = _async_engines.setdefault(role, made)
     return engine
 

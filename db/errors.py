@@ -21,18 +21,14 @@ class PartywallError(Exception):
 
     def __str__(self) -> str:
         named = ", ".join(f"{name}={value}" for name, value in self.facts.items())
-        return " ".join(
-            part for part in (self.message + (f" ({named})" if named else "") + ".", self.hint) if part
-        )
+        return " ".join(part for part in (self.message + (f" ({named})" if named else "") + ".", self.hint) if part)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Celery pickles exceptions between a pool's processes; keyword-only facts need help.
         return (_rebuild, (type(self), self.message, self.hint, self.facts))
 
 
-def _rebuild(
-    kind: type[PartywallError], message: str, hint: str | None, facts: dict[str, Any]
-) -> PartywallError:
+def _rebuild(kind: type[PartywallError], message: str, hint: str | None, facts: dict[str, Any]) -> PartywallError:
     return kind(message, hint=hint, **facts)
 
 
@@ -106,6 +102,10 @@ class PayloadTooLargeError(PartywallError):
     """The payload is over 256 KiB."""
 
     sqlstate = "PW012"
+
+
+class PayloadUnstorableError(PartywallError):
+    """PostgreSQL cannot hold the payload."""
 
 
 class JobNotFoundError(PartywallError):

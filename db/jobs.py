@@ -8,9 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.exc import DataError
+from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 
-from db.errors import JobNotFoundError
+from db.errors import JobNotFoundError, PayloadUnstorableError
 from db.rows import RowId, TenantRow
 from db.session import Executor
 
@@ -86,17 +87,23 @@ def enqueue(
 
     Raises:
         NoTenantError, TenantSuspendedError, TenantDeletingError, PayloadTooLargeError: nothing was accepted.
+        PayloadUnstorableError: neither; jsonb holds no U+0000, for example. The transaction is over.
     """
-    job_id: UUID = executor.execute(
-        _ENQUEUE,
-        {
-            "task_name": task_name,
-            "payload": payload,
-            "queue": queue,
-            "run_at": run_at,
-            "max_attempts": max_attempts,
-        },
-    ).scalar_one()
+    values = {
+        "task_name": task_name,
+        "payload": payload,
+        "queue": queue,
+        "run_at": run_at,
+        "max_attempts": max_attempts,
+    }
+    try:
+        job_id: UUID = executor.execute(_ENQUEUE, values).scalar_one()
+    except DataError as error:
+        reason = getattr(error.orig, "diag", None)
+        raise PayloadUnstorableError(
+            reason=reason and reason.message_primary,
+            hint="Leave out U+0000, halves of surrogate pairs and numbers that are not finite.",
+        ) from None
     return job_id
 
 
@@ -108,10 +115,11 @@ def get_job(session: Session, job_id: UUID) -> JobRow:
     """
     job = session.scalars(select(JobRow).where(JobRow.id == job_id)).one_or_none()
     if job is None:
-        raise JobNotFoundError(
-            job=job_id, hint="Check the id; finished jobs are pruned after the tenant's retention."
-        )
+        raise JobNotFoundError(job=job_id, hint="Check the id; finished jobs are pruned after the tenant's retention.")
     return job
+
+
+_BIG = [defer(each) for each in (JobRow.payload, JobRow.result, JobRow.error, JobRow.checkpoint)]
 
 
 def list_jobs(
@@ -124,8 +132,11 @@ def list_jobs(
     before_id: UUID | None = None,
     limit: int,
 ) -> Sequence[JobRow]:
-    """Return the tenant's jobs, newest first, at most `limit`. Go on with the last id as `before_id`."""
-    query = select(JobRow).order_by(JobRow.id.desc()).limit(limit)
+    """Return the tenant's jobs, newest first, at most `limit`. Go on with the last id as `before_id`.
+
+    Payload, result, error and checkpoint are not read with them: together they may be 1 MiB a job.
+    """
+    query = select(JobRow).options(*_BIG).order_by(JobRow.id.desc()).limit(limit)
     if states:
         query = query.where(JobRow.state.in_([state.value for state in states]))
     if task_name is not None:
@@ -147,8 +158,4 @@ def count_by_state(session: Session) -> dict[JobState, int]:
 
 def prune_jobs(executor: Executor, *, limit: int) -> int:
     """Delete the tenant's finished jobs past its retention, at most `limit`; return how many."""
-    return int(
-        executor.execute(
-            text("select partywall.prune_jobs(:batch_limit)"), {"batch_limit": limit}
-        ).scalar_one()
-    )
+    return int(executor.execute(text("select partywall.prune_jobs(:batch_limit)"), {"batch_limit": limit}).scalar_one())

@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar, cast
 
 import psycopg
 from psycopg import waiting
-from psycopg.abc import Params, PQGen, Query
+from psycopg.abc import Params, PQGen, QueryNoTemplate
 from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 from psycopg.rows import TupleRow
@@ -123,9 +123,9 @@ class AsyncTenantConnection(_Tenanted, psycopg.AsyncConnection[TupleRow]):
         await super().rollback()
 
 
-def _spoken(statement: Statement) -> tuple[Query, Params]:
+def _spoken(statement: Statement) -> tuple[QueryNoTemplate, Params]:
     # psycopg wants literal strings; these come from engine.py and session.py only, never from input.
-    return cast("Query", statement[0]), statement[1]
+    return cast("QueryNoTemplate", statement[0]), statement[1]
 
 
 class TenantCursor(psycopg.Cursor[TupleRow]):
@@ -285,6 +285,4 @@ def is_alive(connection: Any) -> bool:
 
 def plain_url(url: str) -> str:
     """Return the DSN as SQLAlchemy spells it, for connections that carry no context: migrations and checks."""
-    return url.replace("postgresql://", "postgresql+psycopg://", 1).replace(
-        "postgres://", "postgresql+psycopg://", 1
-    )
+    return url.replace("postgresql://", "postgresql+psycopg://", 1).replace("postgres://", "postgresql+psycopg://", 1)

@@ -122,13 +122,14 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
             text = rest + decoder.decode(chunk, final=final)
         except UnicodeDecodeError as error:
             raise _not_utf8(error, lines_before=count) from None
+        rest = ""
         # str.splitlines() would also split at form feeds, U+2028 and others that are mere characters to CSV.
-        lines = io.StringIO(text, newline="").readlines()
-        rest = lines.pop() if lines and not final and lines[-1][-1] not in "\r\n" else ""
-        count += len(lines)
-        yield from lines
-        if len(rest) > MAX_RECORD_CHARACTERS:
-            rest = rest[: MAX_RECORD_CHARACTERS + 1]
+        for line in io.StringIO(text, newline=""):
+            if final or line[-1] in "\r\n":
+                count += 1
+                yield line
+            else:
+                rest = line if len(line) <= MAX_RECORD_CHARACTERS else line[: MAX_RECORD_CHARACTERS + 1]
 
 
 def _with_end(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:

@@ -89,7 +89,7 @@ def _run_attempt(connection: Connection, declaration: TaskDeclaration, body: Bod
             returned = body(job, payload)
             job.flush()
         attempts.finish(connection, result=_result(declaration, returned))
-    except Exception as error:  # the edge: whatever a body raises is recorded here, and answered
+    except Exception as error:  # noqa: BLE001 - the edge: whatever a body raises is recorded here, and answered
         _record_failure(connection, declaration, job, attempt, error)
     else:
         log.info("attempt_succeeded")

@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
@@ -81,10 +81,8 @@ class CountingProxy:
             lines, self._lines = self._lines, []
         for line in lines:
             for end in (line.client, line.server):
-                try:
+                with suppress(OSError):  # the other end was faster
                     end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass  # the other end was faster
 
     def _accept(self) -> None:
         while True:
@@ -127,14 +125,10 @@ def _received(end: socket.socket) -> bytes:
 
 
 def _send(end: socket.socket, chunk: bytes) -> None:
-    try:
+    with suppress(OSError):  # cut meanwhile; the next recv() ends the thread
         end.sendall(chunk)
-    except OSError:
-        pass  # cut meanwhile; the next recv() ends the thread
 
 
 def _hang_up(end: socket.socket) -> None:
-    try:
+    with suppress(OSError):  # already closed
         end.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass  # already closed

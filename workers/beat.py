@@ -19,25 +19,27 @@ class MomentScheduler(PersistentScheduler):
     ) -> Any:
         """Send the entry's task."""
         if "schedule" in (entry.kwargs or {}):
-            entry.kwargs = entry.kwargs | {"moment": moment_of(entry).isoformat()}
+            entry.kwargs = {**(entry.kwargs or {}), "moment": moment_of(entry.schedule).isoformat()}
         return super().apply_async(entry, producer=producer, advance=advance, **kwargs)
 
 
-def moment_of(entry: ScheduleEntry) -> datetime:
-    """Return the time an entry that is due now was due at, in UTC."""
+def moment_of(clock: Any) -> datetime:
+    """Return the time an entry that is due now was due at, in UTC: what a second beat would say too.
+
+    Raises:
+        TypeError: the schedule is of another kind than crontab() or schedule().
+    """
     now = datetime.now(UTC)
-    match entry.schedule:
-        case crontab() as clock:
-            # Celery moves last_run_at to now before it sends; the latest minute that matches is what was due.
-            return _latest_match(clock, now)
-        case schedule() as interval:
-            step = interval.run_every.total_seconds()
-            return datetime.fromtimestamp(now.timestamp() // step * step, UTC)
-        case other:
-            raise TypeError(f"{type(other).__name__} names no moment; use crontab() or schedule()")
+    if isinstance(clock, crontab):
+        return _latest_match(clock, now)
+    if isinstance(clock, schedule):
+        step = vars(clock)["run_every"].total_seconds()
+        return datetime.fromtimestamp(now.timestamp() // step * step, UTC)
+    raise TypeError(f"{type(clock).__name__} names no moment; use crontab() or schedule()")
 
 
-def _latest_match(clock: crontab, now: datetime) -> datetime:
+def _latest_match(clock: Any, now: datetime) -> datetime:
+    # Celery has moved last_run_at to now before it sends; the latest minute that matches is what was due.
     minute = now.replace(second=0, microsecond=0)
     for _ in range(366 * 24 * 60):
         if (

@@ -43,15 +43,14 @@ class Recount:
     def __init__(self, source: Source, rejected: Sequence[Rejection]) -> None:
         self.rows: Counter[str] = Counter()
         self.revenue: dict[str, Decimal] = {}
-        self.rejected: Counter[str | None] = Counter()
         self.not_orders: list[int] = []
         """Lines that were imported and should not have been."""
         lines = {rejection.line for rejection in rejected}
         for record in _records(source):
             name = tenant_named(record, source.columns)
             if record.line in lines:
-                self.rejected[name if name in source.rows_of else None] += 1
-            elif name is None:
+                continue
+            if name is None:
                 self.not_orders.append(record.line)
             else:
                 self._add(name, record, source.columns)

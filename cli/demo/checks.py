@@ -15,7 +15,7 @@ class Check:
 
 
 def for_each(tried: str, results: Iterable[Check]) -> Check:
-    """Return one check for many alike: passed when all are, answered by the first that is not, else the first."""
+    """Return one check for the same of many tenants: passed when all are, with the answer of one of them."""
     listed = list(results)
     failed = [result for result in listed if not result.passed]
     if failed:

@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 
 from cli.demo.errors import ProducerError
 from cli.demo.events import Event, Order, ProducerFailed, read_event
@@ -11,7 +12,7 @@ from cli.stack.services import PROJECT
 STOP_SECONDS = 10
 
 
-def produce(order: Order) -> Iterator[Event]:
+def produce(order: Order) -> Generator[Event, None, None]:
     """Start the producer on an order and return what it says, as it says it. Leaving early ends it.
 
     Raises:
@@ -46,7 +47,8 @@ def produce(order: Order) -> Iterator[Event]:
 def _converse(process: "subprocess.Popen[str]", said: str) -> Iterator[str]:
     """Say something on the process's standard input, and return the lines it answers."""
     if process.stdin is not None and process.stdout is not None:  # as they are, both being pipes
-        with process.stdin:
+        # Whether it read that or had died before shows in how it ends.
+        with suppress(BrokenPipeError), process.stdin:
             process.stdin.write(said)
         with process.stdout:
             yield from process.stdout

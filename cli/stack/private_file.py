@@ -17,7 +17,7 @@ def write_private(path: Path, text: str) -> None:
 
 def write_private_json(path: Path, value: object) -> None:
     """Replace `path` by `value` as JSON, mode 0600."""
-    write_private(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+    write_private(path, json.dumps(value, indent=2) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -22,4 +22,5 @@ class Program:
     """What proves from outside that it serves."""
     ready_line: str | None = None
     """What it writes to its log once it serves. Where neither is given, being up for a second is enough."""
-    ready_within_seconds: float = 30
+    ready_within_seconds: float = 90
+    """Long, because it only tells slow from stuck: a process that ends is noticed at once."""

@@ -33,10 +33,10 @@ def services(home: Home, *, api_url: str, flower_port: int) -> list[Program]:
     """Return API, dispatcher, reaper, worker, beat and Flower."""
     return [
         Program("api", _module("api"), PROJECT, is_ready=answers(f"{api_url}/readyz")),
-        Program("dispatcher", _module("workers.dispatcher"), PROJECT),
-        Program("reaper", _module("workers.reaper"), PROJECT),
+        Program("dispatcher", _module("workers.dispatcher"), PROJECT, ready_line="agent_started"),
+        Program("reaper", _module("workers.reaper"), PROJECT, ready_line="agent_started"),
         _worker(),
-        Program("beat", _celery("beat", "--loglevel=INFO", f"--schedule={home.beat / 'schedule'}"), PROJECT),
+        _beat(home),
         _flower(flower_port),
     ]
 
@@ -68,6 +68,11 @@ def _worker() -> Program:
         stop_seconds=40,
         ready_line=" ready.",  # `inspect ping` would need remote control, which is off
     )
+
+
+def _beat(home: Home) -> Program:
+    command = _celery("beat", "--loglevel=INFO", f"--schedule={home.beat / 'schedule'}")
+    return Program("beat", command, PROJECT, ready_line="beat: Starting")
 
 
 def _flower(port: int) -> Program:

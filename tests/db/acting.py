@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -17,8 +17,8 @@ def raw_connection(database: Database, role: Role) -> Iterator[psycopg.Connectio
         yield connection
 
 
-def as_owner(database: Database, script: str) -> None:
+def as_owner(database: Database, script: LiteralString) -> None:
     """Run statements as `partywall_owner` in one transaction, as a migration does."""
     with psycopg.connect(database.url(Role.MIGRATOR)) as connection:
         connection.execute("set role partywall_owner")
-        connection.execute(cast("LiteralString", script))
+        connection.execute(script)

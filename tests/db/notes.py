@@ -6,8 +6,8 @@ from sqlalchemy import ForeignKeyConstraint
 from sqlalchemy.orm import Mapped, relationship
 
 from db.rows import RowId, TenantRow
-from tests.db.acting import as_owner
 from tests.databases import Database
+from tests.db.acting import as_owner
 
 TABLES = """
     create table app.notes (
@@ -43,9 +43,7 @@ class CommentRow(TenantRow):
     """A comment on a note of the same tenant."""
 
     __tablename__ = "comments"
-    __table_args__ = (
-        ForeignKeyConstraint(["tenant_id", "note_id"], ["app.notes.tenant_id", "app.notes.id"]),
-    )
+    __table_args__ = (ForeignKeyConstraint(["tenant_id", "note_id"], ["app.notes.tenant_id", "app.notes.id"]),)
 
     id: Mapped[RowId]
     note_id: Mapped[UUID]

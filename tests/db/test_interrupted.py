@@ -14,7 +14,7 @@ from db.engine import engine_for
 from db.roles import Role
 from db.session import platform_connection
 from tests.databases import TestTenant
-from tests.db.work import body_of, enqueue_one, start_one
+from tests.db.work import body_of, start_one
 
 pytestmark = pytest.mark.usefixtures("pool_of_one")
 
@@ -88,13 +88,13 @@ def test_whenever_it_strikes_the_next_user_finds_a_clean_connection(acme: TestTe
     attempt = start_one(acme, lease_seconds=600)
 
     for _ in range(150):
-        with suppress(TimeLimitError, DBAPIError), time_limit(chance.uniform(0.0001, 0.008)):
-            with body_of(attempt) as connection:
-                while True:
-                    connection.execute(text("select partywall.current_tenant_id()"))
-                    connection.execute(text("select set_config('partywall.left_behind', 'yes', false)"))
-                    connection.execute(text("select pg_advisory_lock(7)"))
-                    connection.commit()
+        seconds = chance.uniform(0.0001, 0.008)
+        with suppress(TimeLimitError, DBAPIError), time_limit(seconds), body_of(attempt) as connection:
+            while True:
+                connection.execute(text("select partywall.current_tenant_id()"))
+                connection.execute(text("select set_config('partywall.left_behind', 'yes', false)"))
+                connection.execute(text("select pg_advisory_lock(7)"))
+                connection.commit()
         with platform_connection(Role.WORKER) as connection:
             found = connection.execute(
                 text("""

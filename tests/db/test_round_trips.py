@@ -47,9 +47,7 @@ def test_a_bare_psycopg_transaction_with_one_statement_takes_three(database: Dat
     assert trips.count == 3
 
 
-def test_a_bare_sqlalchemy_transaction_with_one_statement_takes_three(
-    database: Database, proxy: CountingProxy
-) -> None:
+def test_a_bare_sqlalchemy_transaction_with_one_statement_takes_three(database: Database, proxy: CountingProxy) -> None:
     engine = create_engine(plain_url(proxy.url(database.url(Role.WORKER))))
     with engine.connect() as connection:
         connection.execute(text("select 1"))

@@ -18,6 +18,7 @@ def test_a_job_runs_in_its_tenant_and_keeps_its_result(site: Site, tenant_a: Tes
 
     assert job.state == "succeeded"
     assert job.attempt == 1
+    assert job.result is not None
     assert job.result["tenant_id"] == str(tenant_a.id)
     assert job.started_at is not None
     assert job.finished_at is not None

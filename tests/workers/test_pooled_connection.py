@@ -1,5 +1,7 @@
 """What the next job finds on the pooled connection after a body did its worst. Real workers, both pools."""
 
+from typing import Any
+
 import pytest
 
 from tests.databases import TestTenant
@@ -8,11 +10,10 @@ from tests.site import Site
 pytestmark = pytest.mark.parametrize("pool", ["prefork", "threads"], scope="module", indirect=True)
 
 
-def findings(site: Site, tenant: TestTenant) -> dict[str, object]:
+def findings(site: Site, tenant: TestTenant) -> dict[str, Any]:
     job = site.run(tenant, "probe.look")
     assert job.state == "succeeded", job.error
-    result: dict[str, object] = job.result
-    return result
+    return dict(job.result or {})
 
 
 @pytest.mark.parametrize(
