@@ -4,6 +4,7 @@ import sys
 
 import structlog
 import uvicorn
+from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
@@ -30,8 +31,12 @@ def main() -> None:
         _require_current_schema()
         app = create_app()
         settings = ApiSettings.load()
-    except PartywallError as refusal:
+    except (PartywallError, ImportError) as refusal:
         log.critical("refused_to_start", reason=str(refusal))
+        sys.exit(EX_CONFIG)
+    except ValidationError as refusal:
+        wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in refusal.errors(include_input=False)]
+        log.critical("refused_to_start", reason=f"A setting is not valid: {'; '.join(wrong)}.")
         sys.exit(EX_CONFIG)
     log.info("api_listens", host=settings.api_host, port=settings.api_port)
     uvicorn.run(

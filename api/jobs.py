@@ -23,12 +23,14 @@ from tasks.errors import PayloadInvalidError, UnknownTaskError
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
+_REFUSALS = (UnknownTaskError, PayloadInvalidError, PayloadUnstorableError, PayloadTooLargeError)
+
 
 @router.post(
     "",
     status_code=202,
     response_description="The job is committed. Whether a broker or a worker is up at the moment makes no difference.",
-    responses=problems(*CALLER_ERRORS, *JSON_ERRORS, UnknownTaskError, PayloadInvalidError, PayloadTooLargeError),
+    responses=problems(*CALLER_ERRORS, *JSON_ERRORS, *_REFUSALS),
     openapi_extra=json_request(JobRequest),
 )
 async def create_job(request: Request, response: Response, caller: Caller) -> JobBody:

@@ -78,6 +78,7 @@ KINDS: Final[Mapping[type[Exception], Kind]] = {
 }
 
 RETRY_AFTER_SECONDS: Final = 2
+_MAX_FIELDS: Final = 100
 
 
 def kind_of(error: Exception) -> Kind | None:
@@ -104,13 +105,13 @@ def describe(error: Exception, kind: Kind, *, request_id: str) -> Problem:
         status=kind.status,
         detail=detail,
         hint=hint,
-        errors=_fields(error),
+        errors=_fields(error)[:_MAX_FIELDS] or None,
         limit_bytes=limit_bytes,
         request_id=request_id,
     )
 
 
-def _fields(error: Exception) -> list[FieldProblem] | None:
+def _fields(error: Exception) -> list[FieldProblem]:
     match error:
         case own.RequestInvalidError():
             return error.errors
@@ -125,4 +126,4 @@ def _fields(error: Exception) -> list[FieldProblem] | None:
                 FieldProblem(pointer=f"/payload{each.pointer}", code=each.code, detail=each.detail)
                 for each in error.errors
             ]
-    return None
+    return []

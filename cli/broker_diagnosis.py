@@ -69,6 +69,8 @@ def _redis(url: str) -> list[Finding]:
     try:
         client.ping()
         info = _info(client)
+    except TypeError as error:  # how redis-py refuses a parameter that it does not know
+        return [Finding(Verdict.FAIL, f"{SETTING}: {str(error).rpartition('() ')[2]}", "Correct the part after the ?.")]
     except redis.RedisError as error:
         return [_refused(error, address, has_password=bool(urlsplit(url).password))]
     finally:
@@ -137,7 +139,7 @@ def _amqp(url: str, default_port: int) -> list[Finding]:
         return [Finding(Verdict.FAIL, f"{SETTING}: not the address of a broker", fix)]
     except OSError as error:
         return [_unreachable(error, address)]
-    return [Finding(Verdict.OK, f"an AMQP broker listens at {address}; login and vhost were not tried")]
+    return [Finding(Verdict.WARN, f"something listens at {address}; that it is a broker and lets us in was not tried")]
 
 
 def _unreachable(error: OSError, address: str) -> Finding:

@@ -55,15 +55,14 @@ def check(
         _print_findings(found)
     if failures:
         if not as_json:
-            note(f"{failures} of {len(found)} checks failed.")
+            note(f"Failed: {failures} of {len(found)}.")
         raise typer.Exit(ExitCode.FAILED)
 
 
 def _print_findings(found: list[tuple[str, Finding]]) -> None:
-    rows = [(part, finding.verdict, finding.words, finding.fix or "") for part, finding in found]
-    columns = ("what", "verdict", "in words", "fix")
-    if not any(finding.fix for _, finding in found):
-        columns, rows = columns[:3], [row[:3] for row in rows]
+    # Where all is well there is nothing to fix, and no room to waste on saying so.
+    columns = ("what", "verdict", "in words", "fix")[: 4 if any(finding.fix for _, finding in found) else 3]
+    rows = [(part, finding.verdict, finding.words, finding.fix or "")[: len(columns)] for part, finding in found]
     print_table(columns, rows, empty="")
 
 

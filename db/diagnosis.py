@@ -120,7 +120,7 @@ def judge_login(login: Login, role: Role, setting: str) -> list[Finding]:
         shown = ", ".join(login.owned_tables[:3]) + (", ..." if len(login.owned_tables) > 3 else "")
         fail(
             f"{login.login} owns {shown}: it could switch the wall off",
-            "alter table ... owner to partywall_owner;",
+            f"Give it away, as in: alter table {login.owned_tables[0]} owner to partywall_owner;",
         )
     return found
 

@@ -4,17 +4,17 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 from alembic import command
-from alembic.config import Config
 from psycopg import sql
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from db import sql_files
-from db.errors import AppliedFileChangedError, MigrationBusyError
+from db.errors import AppliedFileChangedError, MigrationBusyError, SchemaNewerError
 from db.migrations.execution import execute
+from db.revisions import alembic_config, is_known
 from db.roles import Role
 from db.sql_files import SqlFile
 from db.transport import plain_url
@@ -44,11 +44,7 @@ def bootstrap(admin_url: str, *, logins: Mapping[Role, str]) -> None:
     with _connection(admin_url) as connection:
         execute(connection, sql_files.read("roles.sql"))
         for role, password in logins.items():
-            # ALTER ROLE takes no parameters; psycopg's own quoting makes the literal.
-            statement = sql.SQL("alter role {} password {}").format(
-                sql.Identifier(role.login), sql.Literal(password)
-            )
-            connection.exec_driver_sql(statement.as_string().replace("%", "%%"))
+            _set_password(connection, role.login, password)
         connection.commit()
 
 
@@ -60,6 +56,7 @@ def migrate(migrator_url: str, *, wait_seconds: float = 120.0) -> MigrationRepor
     Raises:
         MigrationBusyError: another migration held the lock for `wait_seconds`.
         AppliedFileChangedError: a file of `sql/app/` was changed after it had run here.
+        SchemaNewerError: newer code has migrated the database.
     """
     with _connection(migrator_url) as connection:
         _acquire_lock(connection, wait_seconds=wait_seconds)
@@ -71,17 +68,11 @@ def migrate(migrator_url: str, *, wait_seconds: float = 120.0) -> MigrationRepor
         return report
 
 
-def alembic_config() -> Config:
-    """Return Alembic's configuration; it has no file of its own."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return config
-
-
 def _run(connection: Connection) -> MigrationReport:
     execute(connection, sql_files.read("schemas.sql"))
     report = MigrationReport(revision_before=_revision(connection))
     seen = {row.path: row.sha256 for row in connection.execute(text(_SEEN))}
+    _refuse_newer(report.revision_before, seen)
 
     # Before the tables, because defaults and policies name functions; unchecked, because functions name tables.
     connection.execute(text("set local check_function_bodies = off"))
@@ -100,10 +91,19 @@ def _run(connection: Connection) -> MigrationReport:
             _install(connection, file)
             report.app_migrations.append(file.path)
         elif seen[file.path] != file.sha256:
-            raise AppliedFileChangedError(
-                file=file.path, hint="Put it back as it was and add a new file instead."
-            )
+            raise AppliedFileChangedError(file=file.path, hint="Put it back as it was and add a new file instead.")
     return report
+
+
+def _refuse_newer(revision: str | None, seen: Mapping[str, str]) -> None:
+    # Going on would put old functions over new tables.
+    hint = "Run the migration of the code that is deployed last."
+    if revision is not None and not is_known(revision):
+        raise SchemaNewerError(revision=revision, hint=hint)
+    expected = {file.path for file in sql_files.app_migrations()}
+    for path in sorted(seen):
+        if path.startswith("app/") and path not in expected:
+            raise SchemaNewerError(file=path, hint=hint)
 
 
 _SEEN = "select path, sha256 from partywall_private.installed_files"
@@ -117,6 +117,15 @@ _RECORD = text("""
 def _install(connection: Connection, file: SqlFile) -> None:
     execute(connection, file)
     connection.execute(_RECORD, {"path": file.path, "sha256": file.sha256})
+
+
+def _set_password(connection: Connection, login: str, password: str) -> None:
+    # The verifier is made here: the statement, and with it every log of it, then holds no password.
+    driver: Any = connection.connection.driver_connection
+    verifier = driver.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256").decode()
+    # ALTER ROLE takes no parameters; psycopg's own quoting makes the literal.
+    statement = sql.SQL("alter role {} password {}").format(sql.Identifier(login), sql.Literal(verifier))
+    connection.exec_driver_sql(statement.as_string())
 
 
 def _revision(connection: Connection) -> str | None:

@@ -1,12 +1,11 @@
 """Is this database of the same age as this code? Every process asks before it starts."""
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
 from db import sql_files
 from db.errors import SchemaNewerError, SchemaOlderError
-from db.migrate import alembic_config
+from db.revisions import head_revision, is_known
 
 _ABSENT = ("3F000", "42883")
 """invalid_schema_name, undefined_function."""
@@ -22,9 +21,7 @@ def require_current(connection: Connection) -> None:
         SchemaNewerError: by newer code.
     """
     try:
-        rows = connection.execute(
-            text("select revision, path, sha256 from partywall.installed_schema()")
-        ).all()
+        rows = connection.execute(text("select revision, path, sha256 from partywall.installed_schema()")).all()
         connection.commit()
     except ProgrammingError as error:
         connection.rollback()
@@ -39,10 +36,8 @@ def require_current(connection: Connection) -> None:
 
 
 def _compare_revision(revision: str | None) -> None:
-    scripts = ScriptDirectory.from_config(alembic_config())
-    known = {script.revision for script in scripts.walk_revisions()}
-    head = scripts.get_current_head()
-    if revision is not None and revision not in known:
+    head = head_revision()
+    if revision is not None and not is_known(revision):
         raise SchemaNewerError(revision=revision, code=head, hint=_NEWER)
     if revision != head:
         raise SchemaOlderError(revision=revision, code=head, hint=_OLDER)

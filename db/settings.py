@@ -19,7 +19,8 @@ def home() -> Path:
 class PartywallSettings(BaseSettings):
     """Reads `PARTYWALL_*` variables. What is missing is looked up in `<home>/env`; the environment wins."""
 
-    model_config = SettingsConfigDict(env_prefix="PARTYWALL_", extra="ignore", frozen=True)
+    # An empty variable is how a compose file or a shell says "not set": to libpq an empty DSN would be a server.
+    model_config = SettingsConfigDict(env_prefix="PARTYWALL_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     @classmethod
     def load(cls) -> Self:
@@ -41,6 +42,9 @@ class DatabaseSettings(PartywallSettings):
     )
     scheduler_database_url: SecretStr | None = Field(None, description="Used by tenantless fan-out tasks.")
     operator_database_url: SecretStr | None = Field(None, description="Used by the command line.")
+    app_sql_folder: Path | None = Field(
+        None, description="A folder of the adopter's own migrations, run together with those of sql/app/."
+    )
     pool_size: int = Field(5, ge=1, description="Connections a process keeps per role.")
     connect_timeout_seconds: int = Field(5, ge=1, description="How long to wait for a connection to open.")
 

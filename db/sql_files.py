@@ -4,7 +4,14 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from db.errors import PartywallError
+from db.settings import DatabaseSettings
+
 ROOT = Path(__file__).resolve().parent.parent / "sql"
+
+
+class SameNameError(PartywallError):
+    """Two migrations have the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +29,7 @@ class SqlFile:
 
 def read(path: str) -> SqlFile:
     """Return the file at a path relative to `sql/`."""
-    return SqlFile(path=path, text=(ROOT / path).read_text(encoding="utf-8"))
+    return SqlFile(path=path, text=_text(ROOT / path))
 
 
 def functions() -> list[SqlFile]:
@@ -31,9 +38,27 @@ def functions() -> list[SqlFile]:
 
 
 def app_migrations() -> list[SqlFile]:
-    """Return the adopter's migrations, in the order of their names, each run once."""
-    return _folder("app")
+    """Return the adopter's migrations, in the order of their names, each run once.
+
+    They stand in `sql/app/` and in the folder that `PARTYWALL_APP_SQL_FOLDER` names.
+
+    Raises:
+        SameNameError: both folders have a file of the same name.
+    """
+    ours = _folder("app")
+    folder = DatabaseSettings.load().app_sql_folder
+    if folder is None:
+        return ours
+    theirs = [SqlFile(path=f"app/{path.name}", text=_text(path)) for path in sorted(folder.glob("*.sql"))]
+    twice = {file.path for file in ours} & {file.path for file in theirs}
+    if twice:
+        raise SameNameError(files=sorted(twice), folder=folder, hint="Rename the ones in the folder of your own.")
+    return sorted([*ours, *theirs], key=lambda file: file.path)
 
 
 def _folder(name: str) -> list[SqlFile]:
     return [read(f"{name}/{path.name}") for path in sorted((ROOT / name).glob("*.sql"))]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

@@ -81,7 +81,7 @@ def compare(source: Source, tenants: Sequence[DemoTenant], tally: Tally, rejecte
     return [
         _jobs(tally),
         Check(
-            "every record of the input is accounted for",
+            "every record is accounted for",
             accounted == source.records and refused + len(tally.unassigned) == len(rejected),
             f"{imported:,} imported + {refused:,} rejected + {len(tally.unassigned):,} nobody's = {accounted:,}"
             + ("" if accounted == source.records else f", and the input has {source.records:,}"),
@@ -97,7 +97,9 @@ def _jobs(tally: Tally) -> Check:
     return Check(
         "every job succeeded",
         not failures,
-        f"{jobs} of {jobs}" if not failures else f"{len(failures)} of {jobs} did not: {failures[0]}",
+        failures[0] if failures else f"{jobs:,} jobs",
+        jobs,
+        jobs - len(failures),
     )
 
 
@@ -112,9 +114,11 @@ def _rows(tenants: Sequence[DemoTenant], tally: Tally, recount: Recount) -> Chec
         if tally.of[tenant.slug].rows_imported != recount.rows[tenant.name]
     ]
     return Check(
-        "rows per tenant equal a plain reading of the file",
+        "rows equal a plain reading of the file",
         not wrong,
-        wrong[0] if wrong else f"{recount.rows.total():,} rows of {len(tenants)} tenants",
+        wrong[0] if wrong else f"{recount.rows.total():,} rows",
+        len(tenants),
+        len(tenants) - len(wrong),
     )
 
 
@@ -127,7 +131,9 @@ def _revenue(tenants: Sequence[DemoTenant], tally: Tally, recount: Recount) -> C
         if not mine.revenue == plain == stated:
             wrong.append(f"{tenant.name}: imports say {mine.revenue}, statements {stated}, the file {plain}")
     return Check(
-        "revenue: imports, statements and the file agree to the last digit",
+        "so does the revenue, to the last digit",
         not wrong,
-        wrong[0] if wrong else f"{len(tenants)} of {len(tenants)} tenants",
+        wrong[0] if wrong else "imports, statements and the file agree",
+        len(tenants),
+        len(tenants) - len(wrong),
     )

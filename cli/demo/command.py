@@ -49,6 +49,7 @@ def demo(input_file: Input = None, keep: Keep = False, rejected_file: Rejected =
     with interrupted_once():
         with staged(screen.step, keep=keep) as stage:
             checks = _perform(stage, source, screen, rejected_file)
+            screen.heading("Left running" if keep else "The end")
         if keep:
             _show_where(stage, screen)
     _require_passed(checks, keep=keep)
@@ -56,6 +57,7 @@ def demo(input_file: Input = None, keep: Keep = False, rejected_file: Rejected =
 
 
 def _perform(stage: Stage, source: Source | None, screen: Screen, rejected_file: Path | None) -> list[Check]:
+    screen.heading("The input")
     folder = stage.home.root / "demo"
     folder.mkdir()
     if source is None:
@@ -65,13 +67,13 @@ def _perform(stage: Stage, source: Source | None, screen: Screen, rejected_file:
         screen.step(f"made up {source.records:,} orders: {path}")
     tenants = len(source.rows_of)
     screen.step(f"{source.path.name}: {source.records:,} records, {tenants} tenant{'s' if tenants > 1 else ''}")
+    screen.heading("The stack")
     stage.open()
     return Play(source, stage.home, screen).run(rejected_file=rejected_file)
 
 
 def _show_where(stage: Stage, screen: Screen) -> None:
     home = stage.home.root
-    screen.heading("Left running")
     for name in ("api", "api_docs", "flower", "logs"):
         screen.line(f"  {name.replace('_', ' ').capitalize().replace('Api', 'API') + ':':<10} {stage.addresses[name]}")
     screen.line(f"  Look:      PARTYWALL_HOME={home} partywall tenants list")

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -32,11 +33,11 @@ def anothers_file_is_not_found(api: Api, mine: DemoTenant, other: DemoTenant, fi
 
 def _hidden(api: Api, tried: str, mine: DemoTenant, other: DemoTenant, path: str) -> Check:
     owner, stranger = api.status(other.key.spell(), path), api.status(mine.key.spell(), path)
-    return Check(tried, (owner, stranger) == (200, 404), f"{stranger}; its owner gets {owner}")
+    return Check(tried, (owner, stranger) == (200, 404), f"{stranger} (its owner gets {owner})")
 
 
 def forged_messages_are_dropped(
-    api: Api, broker_url: str, worker_log: LogFile, *, mine: DemoTenant, other: DemoTenant, finished_job: str
+    api: Api, broker_url: str, worker_log: Path, *, mine: DemoTenant, other: DemoTenant, finished_job: str
 ) -> Check:
     """Tell the workers to run another tenant's jobs: one that is over, and one that is not due before tomorrow.
 
@@ -44,6 +45,7 @@ def forged_messages_are_dropped(
     """
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     owner = other.key.spell()
+    log = LogFile(worker_log)  # from here on
     jobs = [finished_job, api.enqueue(owner, STATEMENT, {}, run_at=tomorrow)]
     before = [api.job(owner, job) for job in jobs]
     for job in jobs:
@@ -51,16 +53,18 @@ def forged_messages_are_dropped(
             forge(broker_url, task=STATEMENT, tenant_id=tenant.id, job_id=UUID(job))
 
     def drops() -> Sequence[str]:
-        lines = worker_log.text().splitlines()
+        lines = log.text().splitlines()
         return [line for line in lines if "message_dropped" in line and any(job in line for job in jobs)]
 
     wait_until(lambda: len(drops()) >= 2 * len(jobs), timeout_seconds=DROPPED_WITHIN_SECONDS)
     dropped = len(drops())
     unchanged = [api.job(owner, job) for job in jobs] == before
     return Check(
-        f"{2 * len(jobs)} forged broker messages for another tenant's jobs",
-        dropped == 2 * len(jobs) and unchanged,
-        f"{dropped} dropped by the worker, " + ("jobs unchanged" if unchanged else "A JOB CHANGED"),
+        "forged broker messages for another's jobs",
+        dropped >= 2 * len(jobs) and unchanged,
+        "dropped by the worker; " + ("the jobs are as before" if unchanged else "A JOB CHANGED"),
+        2 * len(jobs),
+        min(dropped, 2 * len(jobs)),
     )
 
 

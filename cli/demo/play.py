@@ -16,7 +16,6 @@ from cli.demo.source import Source
 from cli.demo.tally import Tally
 from cli.demo.tenants import DemoTenant, create_tenants
 from cli.stack.home import Home
-from cli.stack.logs import LogFile
 
 
 class Play:
@@ -26,7 +25,6 @@ class Play:
         self._source = source
         self._home = home
         self._screen = screen
-        self._worker_log = LogFile(home.log("worker"))
         settings = home.settings()
         self._api_url = settings["PARTYWALL_API_URL"]
         self._broker_url = settings["PARTYWALL_BROKER_URL"]
@@ -38,12 +36,15 @@ class Play:
         Raises:
             ProducerError: it broke off.
         """
+        self._screen.heading("The work")
         tenants, neighbour = self._create_tenants()
         tally = self._produce(tenants)
         rejections = books.rejections(tenants, tally.unassigned)
         self._show_outcome(tenants, tally, rejections, rejected_file)
         checks = self._show("The books", books.compare(self._source, tenants, tally, rejections))
-        return checks + self._show("The wall", self._try_the_wall(tenants, neighbour, tally))
+        return checks + self._show(
+            "The wall, tried by each tenant against the next one", self._try_the_wall(tenants, neighbour, tally)
+        )
 
     def _create_tenants(self) -> tuple[list[DemoTenant], DemoTenant | None]:
         names = list(self._source.rows_of)
@@ -74,7 +75,7 @@ class Play:
                 shown.refresh()
                 if isinstance(event, CutDone):
                     self._screen.step("all of the file is uploaded")
-        self._screen.step(f"all jobs have ended: {shown.jobs()}")
+        self._screen.step(f"all jobs have ended ({shown.jobs()})")
         return tally
 
     def _show_outcome(
@@ -84,10 +85,10 @@ class Play:
         rejections: Sequence[books.Rejection],
         rejected_file: Path | None,
     ) -> None:
-        self._screen.console.print()
+        self._screen.heading("The outcome")
         self._screen.console.print(report.outcome(tenants, tally))
         if rejections:
-            self._screen.heading(f"{_count(len(rejections), 'row')} rejected")
+            self._screen.heading(f"The {_count(len(rejections), 'rejected row')}")
             self._screen.console.print(report.rejected(rejections))
         if len(rejections) > report.MOST_REJECTIONS:
             shown = f"The first {report.MOST_REJECTIONS} of {len(rejections):,}."
@@ -97,7 +98,7 @@ class Play:
             self._screen.line(f"All {len(rejections):,} are in {rejected_file}.")
 
     def _try_the_wall(self, tenants: Sequence[DemoTenant], neighbour: DemoTenant | None, tally: Tally) -> list[Check]:
-        proofs = Proofs(tenants, neighbour, tally, self._worker_log)
+        proofs = Proofs(tenants, neighbour, tally, self._home.log("worker"))
         with Api(self._api_url) as api:
             return [
                 *proofs.inside(),

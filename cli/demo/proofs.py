@@ -1,13 +1,13 @@
 """The wall, tried from every side, by each tenant against the next one."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from cli.demo import outside, wall
 from cli.demo.api import Api
 from cli.demo.checks import Check, for_each
 from cli.demo.tally import Tally
 from cli.demo.tenants import DemoTenant
-from cli.stack.logs import LogFile
 
 MOST_LINES = 5
 """Up to so many tenants get a line each; more share one."""
@@ -17,7 +17,7 @@ class Proofs:
     """All that is tried against the wall, once the tenants' jobs are over."""
 
     def __init__(
-        self, tenants: Sequence[DemoTenant], neighbour: DemoTenant | None, tally: Tally, worker_log: LogFile
+        self, tenants: Sequence[DemoTenant], neighbour: DemoTenant | None, tally: Tally, worker_log: Path
     ) -> None:
         """`neighbour` has no rows. It stands in where the input has one tenant only, who needs another to try."""
         self._tally = tally

@@ -21,7 +21,7 @@ MOST_REJECTIONS = 50
 
 def outcome(tenants: Sequence[DemoTenant], tally: Tally) -> Table:
     """Return the table of tenants, with the totals below."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=True)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=True)
     tallies = list(tally.of.values())
     totals = ["Total" if len(tallies) > 1 else "", *_figures(_sum(tallies))]
     names = ("Tenant", "Rows imported", "Rejected", "Revenue", "Jobs", "Retries", "Seconds")
@@ -71,7 +71,7 @@ def money(amount: Decimal) -> str:
 
 def rejected(rejections: Sequence[Rejection], *, most: int = MOST_REJECTIONS) -> RenderableType:
     """Return the table of rejected rows, the first of them where there are many."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("Line", justify="right", no_wrap=True)
     table.add_column("Tenant", no_wrap=True, overflow="ellipsis", max_width=32)
     table.add_column("Reason", overflow="fold")

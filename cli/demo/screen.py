@@ -49,12 +49,14 @@ class Screen:
         """Print each check on a line: mark, what was tried, what came of it."""
         table = Table.grid(padding=(0, 1))
         table.add_column(no_wrap=True)
-        table.add_column(overflow="fold", max_width=52)
+        table.add_column(no_wrap=True, justify="right")
+        table.add_column(overflow="fold", min_width=26, max_width=42)
         table.add_column(overflow="fold")
         for check in checks:
             colour = "green" if check.passed else "bold red"
             table.add_row(
                 Text(f"  {self._marks[check.passed]}", style=colour),
+                Text(check.count, style="dim"),
                 Text(printable(check.tried)),
                 Text(printable(check.answer), style="dim" if check.passed else colour),
             )
@@ -69,7 +71,7 @@ class Screen:
             return
         progress = Progress(
             TextColumn("    {task.description}"),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=30, complete_style="cyan", finished_style="green"),
             TextColumn("{task.completed:>9,.0f} of {task.total:,.0f} rows"),
             TextColumn("{task.fields[jobs]}", style="dim"),
             console=self.console,

@@ -84,7 +84,7 @@ def _columns(path: Path, first: Record) -> list[str]:
 
 
 def _refusal(path: Path, reason: str, *, hint: str | None = None) -> InputError:
-    return InputError(f"{_printable(str(path))} {reason}", hint=hint)
+    return InputError(f"the input {_printable(str(path))} {reason}", hint=hint)
 
 
 def _printable(text: str) -> str:

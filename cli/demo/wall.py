@@ -43,20 +43,20 @@ def sees_its_own_rows(mine: DemoTenant, other: DemoTenant, tally: TenantTally) -
     return Check(
         f"{mine.name} reads app.orders",
         passed,
-        f"{rows:,} rows, {seen}; where tenant_id is {other.name}'s: {foreign:,}",
+        f"{rows:,} rows, {seen}; of {other.name}: {foreign:,}",
     )
 
 
 def made_up_token_is_refused(mine: DemoTenant, other: DemoTenant) -> Check:
     """Write a token of our own into the setting that carries it."""
     made_up = f"pw1.1.{other.id}.job/{UUID(int=0)}/1.9999999999.{'0' * 64}"
-    return _read_with_token("set_config() with a made-up token, then a read", mine, made_up)
+    return _read_with_token("set_config() with a made-up token", mine, made_up)
 
 
 def swapped_token_is_refused(mine: DemoTenant, other: DemoTenant) -> Check:
     """Take a good token and write another tenant's id into it."""
     swapped = mine.context().token.replace(str(mine.id), str(other.id))
-    return _read_with_token("set_config() with its own token, tenant id swapped", mine, swapped)
+    return _read_with_token("set_config() with a swapped tenant id", mine, swapped)
 
 
 def _read_with_token(tried: str, mine: DemoTenant, token: str) -> Check:
@@ -74,7 +74,7 @@ def rows_cannot_be_given_away(mine: DemoTenant, other: DemoTenant) -> Check:
         result: Any = session.execute(_GIVE_AWAY, {"tenant": other.id})
         return int(result.rowcount)
 
-    return _refused("update app.orders set tenant_id = another's", mine.context(), attack, by=_is_row_security)
+    return _refused("update ... set tenant_id = another's", mine.context(), attack, by=_is_row_security)
 
 
 def no_tenant_is_an_error() -> Check:
@@ -113,4 +113,5 @@ def _spelled(error: PartywallError | DBAPIError) -> str:
     """Return how PostgreSQL said no: SQLSTATE and message."""
     if isinstance(error, PartywallError):
         return f"{error.sqlstate} {error.message}"
-    return f"{getattr(error.orig, 'sqlstate', '')} {str(error.orig).splitlines()[0]}"
+    said = str(error.orig).splitlines()[0].removesuffix(' for table "orders"')
+    return f"{getattr(error.orig, 'sqlstate', '')} {said}"

@@ -24,6 +24,10 @@ class StackStartError(PartywallError):
         return cls(f"{process} {reason}", log=log, hint=f"The last it wrote:{lines}")
 
 
+class SupervisorGoneError(PartywallError):
+    """The stack's supervisor does not answer: it is not there yet, or was killed."""
+
+
 class StackStopError(PartywallError):
     """Processes of the stack outlived the order to stop, and being killed."""
 

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from cli.stack.errors import StackAlreadyRunningError
+from cli.stack.errors import StackAlreadyRunningError, SupervisorGoneError
 from cli.stack.home import Home
 from cli.stack.home_lock import home_lock
 from cli.stack.plan import Plan
@@ -69,10 +70,11 @@ class Stack:
         with home_lock(self.home, wait_seconds=60):
             if self._supervision.sweep(on_step) or self._supervision.record() is None:
                 return False
-            # Servers last: what the others still have to write, they can.
-            self._supervision.stop([name for name in PROCESSES if name not in SERVERS], on_step)
-            self._supervision.stop(["broker"], on_step)
-            self._supervision.stop(["postgres"], on_step)
+            with suppress(SupervisorGoneError):  # killed meanwhile: shutdown() ends what it left
+                # Servers last: what the others still have to write, they can.
+                self._supervision.stop([name for name in PROCESSES if name not in SERVERS], on_step)
+                self._supervision.stop(["broker"], on_step)
+                self._supervision.stop(["postgres"], on_step)
             self._supervision.shutdown()
             return True
 

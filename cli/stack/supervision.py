@@ -5,10 +5,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cli.stack.deadline import wait_until
-from cli.stack.errors import StackStartError, StackStopError
+from cli.stack.errors import StackStartError, StackStopError, SupervisorGoneError
 from cli.stack.home import Home
 from cli.stack.logs import LogFile
 from cli.stack.processes import ProcessIdentity, session_members, wait_gone
@@ -122,8 +123,12 @@ class Supervision:
             time.sleep(0.1 if waiting else 0)
 
     def states(self) -> dict[str, ProcessStatus]:
-        """Return every process by name, empty if no stack runs."""
-        return self._client().states() if self.record() else {}
+        """Return every process by name, empty if no stack runs or it has only begun to start."""
+        if self.record() is None:
+            return {}
+        with suppress(SupervisorGoneError):
+            return self._client().states()
+        return {}
 
     def shutdown(self, *, timeout_seconds: float = 60) -> None:
         """End the supervisor and what is left of its processes, also after a crash.

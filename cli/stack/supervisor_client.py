@@ -10,7 +10,7 @@ from typing import Any
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from cli.stack.errors import StackStartError
+from cli.stack.errors import StackStartError, SupervisorGoneError
 
 # Do not hold the connection until the process has followed: the caller watches `states()`.
 _AT_ONCE = False
@@ -60,7 +60,7 @@ class SupervisorClient:
         """Return whether a supervisor listens there."""
         try:
             self._call("getState")
-        except (OSError, HTTPException, xmlrpc.client.Error):
+        except SupervisorGoneError:
             return False
         return True
 
@@ -101,6 +101,10 @@ class SupervisorClient:
             # The host is ignored; the transport goes to the socket.
             proxy = xmlrpc.client.ServerProxy("http://localhost", transport=transport)
             return getattr(proxy.supervisor, method)(*arguments)
+        except (OSError, HTTPException, xmlrpc.client.ProtocolError) as error:
+            raise SupervisorGoneError(
+                socket=self._socket, hint="`partywall down` clears up what it left; then start again."
+            ) from error
         finally:
             transport.close()
 

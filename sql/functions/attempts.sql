@@ -62,16 +62,15 @@ begin
     select * into mine from partywall_private.current_attempt();
 
     update partywall.jobs as jobs
-    set state = case when verdict.retries then 'queued' else 'failed' end,
-        run_at = case when verdict.retries then now() + fail.retry_after else jobs.run_at end,
-        finished_at = case when verdict.retries then null else now() end,
+    set (state, run_at, finished_at) = (
+            select
+                case when retries then 'queued' else 'failed' end,
+                case when retries then now() + fail.retry_after else jobs.run_at end,
+                case when retries then null else now() end
+            from (select jobs.attempt < jobs.max_attempts and fail.retry_after is not null) as verdict (retries)
+        ),
         lease_expires_at = null,
         error = fail.error
-    from (
-        select waiting.attempt < waiting.max_attempts and fail.retry_after is not null as retries
-        from partywall.jobs as waiting
-        where waiting.tenant_id = mine.tenant_id and waiting.id = mine.job_id
-    ) as verdict
     where jobs.tenant_id = mine.tenant_id
       and jobs.id = mine.job_id
       and jobs.attempt = mine.attempt

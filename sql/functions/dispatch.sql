@@ -18,7 +18,13 @@ as $$
 declare
     in_flight integer;
 begin
-    select count(*) into in_flight from partywall.jobs where state = 'dispatched';
+    -- What was sent for a tenant that is suspended since was dropped by its worker. It waits for the tenant and
+    -- may not fill the window of the others.
+    select count(*) into in_flight
+    from partywall.jobs as jobs
+    inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
+    where jobs.state = 'dispatched'
+      and tenants.status = 'active';
 
     return query
         with overdue as (
@@ -66,7 +72,8 @@ end
 $$;
 
 -- Takes back what could not be handed to the broker. A message that got through after all finds its
--- nonce gone and is dropped. Returns how many jobs wait again.
+-- nonce gone and is dropped; a job that a worker is claiming at this moment is left to it. Returns how
+-- many jobs wait again.
 create or replace function partywall.undo_dispatch(nonces uuid[])
 returns integer
 language plpgsql
@@ -81,8 +88,16 @@ begin
     set state = 'queued',
         dispatch_nonce = null,
         dispatched_at = null
-    where jobs.state = 'dispatched'
-      and jobs.dispatch_nonce = any(nonces);
+    from (
+        -- Waiting for a claim of several jobs, one of which waits for us, would be a deadlock.
+        select sent.tenant_id, sent.id
+        from partywall.jobs as sent
+        where sent.state = 'dispatched'
+          and sent.dispatch_nonce = any(nonces)
+        for update skip locked
+    ) as unsent
+    where jobs.tenant_id = unsent.tenant_id
+      and jobs.id = unsent.id;
 
     get diagnostics taken_back = row_count;
     return taken_back;

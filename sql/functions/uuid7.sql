@@ -11,9 +11,10 @@ select
         set_bit(
             set_bit(
                 overlay(
-                    uuid_send(gen_random_uuid())
-                    placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
-                    from 1 for 6
+                    uuid_send(gen_random_uuid()),
+                    substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint), 3),
+                    1,
+                    6
                 ),
                 -- The version nibble of gen_random_uuid() is 4 (0100); 7 is 0111.
                 52, 1

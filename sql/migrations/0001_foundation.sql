@@ -62,9 +62,11 @@ create table partywall_private.api_keys (
     created_at    timestamptz not null default now(),
     revoked_at    timestamptz,
     primary key (tenant_id, id),
-    -- A credential is looked up before its tenant is known. The id is random and made by the
-    -- database, so this index answers no question about another tenant.
-    constraint api_keys_id_is_unique unique (id)
+    -- A credential is looked up before its tenant is known. The id is random and not chosen by the
+    -- tenant, so this index answers no question about another tenant.
+    constraint api_keys_id_is_unique unique (id),
+    -- It stands in tokens, whose parts are split at dots.
+    constraint api_keys_id_is_plain check (id ~ '^[a-z0-9]{16}$')
 );
 
 -- -----------------------------------------------------------------------------------------

@@ -1,79 +1,92 @@
-"""A real server for the tests of the API: uvicorn on a free port, in a thread of this process."""
+"""One API for all these tests, on a database of theirs, with a broker that is never there; tenants are per test."""
 
+import itertools
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 
 import httpx
 import pytest
-import uvicorn
 
-from api.app import create_app
+from cli.stack.postgres import EmbeddedPostgres
+from db.engine import dispose_engines
 from tests.api import errands
-from tests.databases import Database, TestTenant
-from tests.waiting import wait_until
+from tests.api.server import Server, serving
+from tests.databases import Database, TestTenant, clone, drop, make_tenant
 
-Ask = Callable[[TestTenant], httpx.Client]
+FILE_LIMIT_BYTES = 3 * 1024 * 1024
+IDLE_SECONDS = 1.0
 
-
-@contextmanager
-def serving() -> Iterator[str]:
-    """Serve the app that the settings ask for; yield its URL."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(), log_config=None, access_log=False, timeout_graceful_shutdown=5)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api")
-    thread.start()
-    try:
-        wait_until(lambda: server.started, timeout_seconds=10, what="the server listens")
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        listener.close()
-    assert not thread.is_alive()
+_numbers = itertools.count(1)
 
 
-@pytest.fixture
-def tasks_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The API knows the tasks of errands.py."""
-    monkeypatch.setenv("PARTYWALL_TASK_MODULES", errands.NAME)
+@pytest.fixture(scope="package")
+def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
+    """A migrated database for this folder: a server that keeps running cannot change databases."""
+    made = clone(postgres, "test_api")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in made.environment.items():
+            patch.setenv(name, value)
+        dispose_engines()
+        yield made
+        dispose_engines()
+    drop(made)
 
 
-@pytest.fixture
-def url(database: Database, tasks_of_the_tests: None) -> Iterator[str]:
-    """The address of an API on this test's database."""
-    with serving() as address:
-        yield address
+@pytest.fixture(scope="package")
+def dead_broker() -> Iterator[str]:
+    """The address of a port that is taken and where nobody listens."""
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        yield f"redis://127.0.0.1:{unheard.getsockname()[1]}/0"
 
 
-@pytest.fixture
-def nobody(url: str) -> Iterator[httpx.Client]:
-    """A client without a key."""
-    with httpx.Client(base_url=url, trust_env=False) as client:
-        yield client
+@pytest.fixture(scope="package")
+def settings(database: Database, dead_broker: str) -> dict[str, str]:
+    """What the API of these tests is told."""
+    return {
+        **database.environment,
+        "PARTYWALL_BROKER_URL": dead_broker,
+        "PARTYWALL_TASK_MODULES": errands.NAME,
+        "PARTYWALL_FILE_LIMIT_BYTES": str(FILE_LIMIT_BYTES),
+        "PARTYWALL_API_IDLE_SECONDS": str(IDLE_SECONDS),
+    }
 
 
-@pytest.fixture
-def as_tenant(url: str) -> Iterator[Ask]:
-    """A function that returns a client with the key of a tenant."""
-    with ExitStack() as stack:
-
-        def client(tenant: TestTenant) -> httpx.Client:
-            headers = {"Authorization": f"Bearer {tenant.key.spell()}"}
-            return stack.enter_context(httpx.Client(base_url=url, headers=headers, trust_env=False))
-
-        yield client
+@pytest.fixture(scope="package")
+def server(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The running API."""
+    with serving(settings, tmp_path_factory.mktemp("api")) as running:
+        yield running
 
 
 @pytest.fixture
-def as_acme(as_tenant: Ask, acme: TestTenant) -> httpx.Client:
+def acme(database: Database) -> TestTenant:
+    """One tenant, new for each test."""
+    return make_tenant(f"acme-{next(_numbers)}")
+
+
+@pytest.fixture
+def zeta(database: Database) -> TestTenant:
+    """The other tenant, whose things do not exist for acme."""
+    return make_tenant(f"zeta-{next(_numbers)}")
+
+
+@pytest.fixture
+def as_acme(server: Server, acme: TestTenant) -> Iterator[httpx.Client]:
     """A client with acme's key."""
-    return as_tenant(acme)
+    with server.client(acme.key.spell()) as client:
+        yield client
 
 
 @pytest.fixture
-def as_zeta(as_tenant: Ask, zeta: TestTenant) -> httpx.Client:
+def as_zeta(server: Server, zeta: TestTenant) -> Iterator[httpx.Client]:
     """A client with zeta's key."""
-    return as_tenant(zeta)
+    with server.client(zeta.key.spell()) as client:
+        yield client
+
+
+@pytest.fixture
+def as_nobody(server: Server) -> Iterator[httpx.Client]:
+    """A client without a key."""
+    with server.client() as client:
+        yield client

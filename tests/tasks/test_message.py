@@ -38,4 +38,6 @@ def test_anything_else_is_refused_and_not_quoted(kwargs: dict[str, Any]) -> None
     with pytest.raises(MessageInvalidError) as refused:
         JobMessage.parse((), kwargs)
 
-    assert all(value not in str(refused.value) for value in kwargs.values() if isinstance(value, str) and len(value) > 9)
+    assert all(
+        value not in str(refused.value) for value in kwargs.values() if isinstance(value, str) and len(value) > 9
+    )

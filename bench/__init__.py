@@ -1,0 +1,1 @@
+"""Measuring: what is required stands in requirements.toml, what was measured in results/."""

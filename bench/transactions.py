@@ -1,0 +1,151 @@
+"""What a tenant's transaction costs, beside a bare one on the same server in the same run."""
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, text
+
+from bench.counting_proxy import CountingProxy
+from cli.stack.ports import any_free_port
+from cli.stack.postgres import EmbeddedPostgres
+from db import attempts, dispatching, jobs
+from db.context import TenantContext
+from db.credentials import authenticate, create_api_key
+from db.engine import TENANT, dispose_engines, engine_for
+from db.migrate import bootstrap, migrate
+from db.roles import Role
+from db.session import become, platform_connection, tenant_session
+from db.tenants import create_tenant
+from db.transport import is_alive, plain_url
+
+PASSWORD = "bench-only"  # noqa: S105 - of a server that lives as long as this run
+ROUNDS = 7
+TRANSACTIONS = 400
+QUESTION = text("select 1")
+
+
+def measure() -> dict[str, float]:
+    """Return every figure by name."""
+    with _server() as server, CountingProxy.before(server.admin_url()) as proxy:
+        for role in Role:
+            os.environ[f"PARTYWALL_{role.value.upper()}_DATABASE_URL"] = proxy.url(server.url(role.login, PASSWORD))
+        context = _tenant()
+        bare = create_engine(plain_url(proxy.url(server.url(Role.API.login, PASSWORD))))
+        figures = _round_trips(proxy, bare, context) | _rates(proxy, bare, context) | _liveness()
+        bare.dispose()
+        dispose_engines()
+        return figures
+
+
+def _round_trips(proxy: CountingProxy, bare: Engine, context: TenantContext) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    with bare.connect() as connection, _tenant_connection(context) as tenant:
+        for name, each in (("bare", connection), ("tenant", tenant)):
+            _transaction(each)
+            with proxy.counting() as trips:
+                _transaction(each)
+            figures[f"round_trips_{name}"] = trips.count
+    return figures | _round_trips_of_a_job(proxy, context)
+
+
+def _round_trips_of_a_job(proxy: CountingProxy, context: TenantContext) -> dict[str, float]:
+    with tenant_session(context, role=Role.API) as session:
+        jobs.enqueue(session, task_name="bench", payload={}, queue="default", max_attempts=1)
+    with platform_connection(Role.DISPATCHER) as connection:
+        (job,) = dispatching.dispatch(connection, batch_limit=1, in_flight_limit=1, resend_after_seconds=60)
+    with platform_connection(Role.WORKER) as connection:
+        connection.execute(QUESTION)
+        connection.commit()
+        with proxy.counting() as claiming:
+            (attempt,) = attempts.claim(
+                connection,
+                tenant_id=job.tenant_id,
+                job_ids=[job.job_id],
+                nonce=job.nonce,
+                task_name="bench",
+                worker="bench",
+                lease_seconds=60,
+            )
+        become(connection, attempt.context)
+        attempts.fence(connection)
+        connection.execute(QUESTION)
+        with proxy.counting() as finishing:
+            attempts.finish(connection, result=None)
+    return {"round_trips_platform_call": claiming.count, "round_trips_finish": finishing.count}
+
+
+def _rates(proxy: CountingProxy, bare: Engine, context: TenantContext) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    with bare.connect() as connection, _tenant_connection(context) as tenant:
+        for suffix, delay_seconds, count in (("", 0.0, TRANSACTIONS), ("_at_one_millisecond", 0.0005, 100)):
+            with proxy.delaying(delay_seconds):
+                bare_rate, tenant_rate = _alternate(
+                    lambda: _transaction(connection), lambda: _transaction(tenant), count
+                )
+            figures[f"bare_transactions_per_second{suffix}"] = bare_rate
+            figures[f"tenant_transactions_per_second{suffix}"] = tenant_rate
+            figures[f"tenant_rate_over_bare{suffix}"] = tenant_rate / bare_rate
+    return figures
+
+
+def _liveness() -> dict[str, float]:
+    with platform_connection(Role.API) as connection:
+        driver: Any = connection.connection.driver_connection
+
+        def ping() -> None:
+            connection.execute(QUESTION)
+            connection.commit()
+
+        checks, pings = _alternate(lambda: is_alive(driver), ping, TRANSACTIONS)
+    return {"socket_check_microseconds": 1e6 / checks, "socket_check_over_ping": pings / checks}
+
+
+def _alternate(one: Callable[[], object], other: Callable[[], object], count: int) -> tuple[float, float]:
+    """Return the median rate of each, a second, from rounds that take turns."""
+    rates: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        for does, seen in zip((one, other), rates, strict=True):
+            started = time.perf_counter()
+            for _ in range(count):
+                does()
+            seen.append(count / (time.perf_counter() - started))
+    return statistics.median(rates[0]), statistics.median(rates[1])
+
+
+def _transaction(connection: Connection) -> None:
+    connection.execute(QUESTION)
+    connection.commit()
+
+
+@contextmanager
+def _tenant_connection(context: TenantContext) -> Iterator[Connection]:
+    options: dict[str, Any] = {TENANT: context}
+    with engine_for(Role.API).execution_options(**options).connect() as connection:
+        yield connection
+
+
+def _tenant() -> TenantContext:
+    with platform_connection(Role.OPERATOR) as connection:
+        create_tenant(connection, slug="bench", name="Bench")
+        key = create_api_key(connection, slug="bench", label="bench")
+    with platform_connection(Role.API) as connection:
+        return authenticate(connection, key).context
+
+
+@contextmanager
+def _server() -> Iterator[EmbeddedPostgres]:
+    with tempfile.TemporaryDirectory(prefix="partywall-bench-") as directory:
+        server = EmbeddedPostgres(Path(directory) / "data", any_free_port(), PASSWORD)
+        server.initialise()
+        with server.running():
+            bootstrap(server.admin_url(), logins=dict.fromkeys(Role, PASSWORD))
+            migrate(server.url(Role.MIGRATOR.login, PASSWORD))
+            yield server
+
+

@@ -1,0 +1,54 @@
+"""What the pages say is so."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from api.settings import ApiSettings
+from db.settings import DatabaseSettings, PartywallSettings
+from tasks.settings import TaskSettings
+from tests.docs.pages import PAGES, ROOT, blocks, name
+
+LINK = re.compile(r"\]\((?!#)(?P<target>[^)#:]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    targets = [match["target"] for match in LINK.finditer(page.read_text(encoding="utf-8"))]
+
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_make_target_named_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = re.findall(r"(?:`|^|\$ )make ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert set(named) <= targets
+
+
+def test_every_command_in_a_shell_block_is_one() -> None:
+    # The words up to the first argument: `partywall tenants create acme` asks for help on `tenants create`.
+    spoken = {
+        match
+        for page in PAGES
+        for language in ("sh", "console")
+        for block in blocks(page, language)
+        for match in re.findall(r"partywall ([a-z]+(?: (?:create|list|suspend|resume|revoke|show|wait))?)", block.code)
+    }
+    for words in sorted(spoken):
+        asked = subprocess.run(
+            [sys.executable, "-m", "cli.main", *words.split(), "--help"], cwd=ROOT, capture_output=True, check=False
+        )
+
+        assert asked.returncode == 0, f"partywall {words}: {asked.stderr.decode()}"
+
+
+@pytest.mark.parametrize("settings", [DatabaseSettings, TaskSettings, ApiSettings])
+def test_every_setting_is_described(settings: type[PartywallSettings]) -> None:
+    page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
+
+    assert [field for field in settings.model_fields if f"`PARTYWALL_{field.upper()}`" not in page] == []

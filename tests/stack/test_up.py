@@ -1,0 +1,85 @@
+"""`partywall up` with everything, as somebody at a terminal has it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from cli.stack.home import Home
+from cli.stack.ports import any_free_port
+from cli.stack.private_file import write_private_json
+from cli.stack.stack import PROCESSES, Stack
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(240)  # a machine that runs the whole suite beside it takes its time
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """A home on ports that no other test prefers; whatever runs from it is stopped after the test."""
+    home = Home(tmp_path / "home")
+    home.create()
+    write_private_json(home.ports, {name: any_free_port() for name in ("postgres", "broker", "api", "flower")})
+    yield home
+    Stack(home).down(lambda step: None)
+
+
+def _partywall(home: Home, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", "from cli.main import app; app()", *arguments],
+        env=os.environ | {"PARTYWALL_HOME": str(home.root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _run(home: Home, *arguments: str) -> tuple[int, dict[str, object]]:
+    process = _partywall(home, *arguments, "--json")
+    answered, _ = process.communicate(timeout=120)
+    return process.returncode, json.loads(answered)
+
+
+def test_up_starts_everything_until_ctrl_c_and_leaves_nothing_behind(home: Home) -> None:
+    with _partywall(home, "up", "--json") as up:
+        assert up.stdout is not None
+        addresses = json.loads(up.stdout.readline())["addresses"]
+        code, status = _run(home, "status")
+
+        assert code == 0
+        assert list(status["processes"]) == list(PROCESSES)  # type: ignore[call-overload]
+        for url in (f"{addresses['api']}/readyz", addresses["api_docs"], f"{addresses['flower']}/api/tasks"):
+            assert httpx.get(url, trust_env=False).status_code == 200
+
+        code, refusal = _run(home, "up")
+        assert code == 3
+        assert refusal["addresses"] == addresses
+
+        pids = [each["pid"] for each in status["processes"].values()]  # type: ignore[attr-defined]
+        up.send_signal(signal.SIGINT)
+        _, said = up.communicate(timeout=90)
+
+        assert up.returncode == 0
+        assert "Stopped. The data stays" in said
+        assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    assert _run(home, "status")[0] == 3
+    assert _run(home, "down") == (0, {"was_running": False})
+
+
+def test_a_terminal_closed_while_it_starts_leaves_nothing_behind(home: Home) -> None:
+    with _partywall(home, "up") as up:
+        wait_until(lambda: Stack(home).status().processes, timeout_seconds=60)
+        pids = [each.pid for each in Stack(home).status().processes.values() if each.pid]
+        up.send_signal(signal.SIGHUP)
+        up.communicate(timeout=90)
+
+    assert up.returncode == 130
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    assert not Stack(home).is_running()
