@@ -87,13 +87,25 @@ class _Exchange:
 
 
 async def _answer_unforeseen(error: Exception, exchange: _Exchange, scope: Scope) -> None:
-    # Neither the message nor the traceback's lines of text: a database error quotes the statement's parameters,
-    # and those are a tenant's.
-    where = [f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in traceback.extract_tb(error.__traceback__)]
-    log.error("request_failed", error=type(error).__name__, where=where[-8:])
+    log.error(
+        "request_failed",
+        error=type(error).__name__,
+        sqlstate=getattr(getattr(error, "orig", None), "sqlstate", None),
+        where=_where(error),
+    )
     if exchange.status is None:
         await answers.internal_error(exchange.request_id)(scope, exchange.receive, exchange.send)
     # Else the response is cut off halfway. The server sees that it was not completed and closes the connection.
+
+
+def _where(error: Exception) -> list[str]:
+    """Return our own frames and the last one, outermost first.
+
+    Neither messages nor lines of code: a database error quotes the statement's parameters, and those are a tenant's.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    told = [frame for frame in frames[:-1] if "site-packages" not in frame.filename] + frames[-1:]
+    return [f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in told]
 
 
 def _request_id(sent: str | None) -> str:

@@ -1,6 +1,7 @@
 """`partywall up`, `down` and `status`: the embedded stack from the terminal."""
 
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -58,6 +59,7 @@ def up(detach: Detach = False, as_json: Json = False) -> None:
                 print_json({"addresses": addresses})
             else:
                 _show(addresses)
+            sys.stdout.flush()  # we stay; whoever reads a pipe would wait for us to end
             note("Stop it with: partywall down" if detach else "Ctrl-C stops it.")
             if not detach:
                 _stay(stack)

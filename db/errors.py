@@ -115,6 +115,8 @@ class JobNotFoundError(PartywallError):
 class FileNotFoundInTenantError(PartywallError):
     """The tenant has no file with this name."""
 
+    retryable: ClassVar[bool] = False
+
 
 class FileTooLargeError(PartywallError):
     """The file is over the limit."""

@@ -97,6 +97,7 @@ class _Layout:
         self.width = len(names)
         self.pick = itemgetter(*(names.index(name) for name in COLUMNS))
         self._line_at = names.index(LINE_COLUMN) if LINE_COLUMN in names else None
+        self.added = 0 if self._line_at is None else 1
 
     def line_of(self, record: CsvRecord) -> int:
         """Return the line to tell people of any record, however broken."""
@@ -118,7 +119,9 @@ def _order_line(record: CsvRecord, layout: _Layout, tenant_names: Collection[str
     if record.flaw is not None:
         raise UnfitError(record.flaw)
     if len(record.fields) != layout.width:
-        raise UnfitError(f"the number of fields is {len(record.fields)} instead of {layout.width}")
+        # Without the column `line`: people look at the original, and there it is not.
+        count, width = (each - layout.added for each in (len(record.fields), layout.width))
+        raise UnfitError(f"the number of fields is {count} instead of {width}")
     if "\0" in record.text:
         raise UnfitError("there is a NUL character in it")
     tenant, order_id, customer_id, ordered_at, sku, description, quantity, unit_price = layout.pick(record.fields)
@@ -140,3 +143,9 @@ def _order_line(record: CsvRecord, layout: _Layout, tenant_names: Collection[str
 def _kept(text: str) -> str:
     # PostgreSQL's text holds every character but one.
     return text.rstrip("\r\n")[:MAX_ROW_TEXT_CHARACTERS].replace("\0", "\N{SYMBOL FOR NULL}")
+
+
+def _miscount(surplus: int) -> str:
+    # As a difference, which holds for the file this one was cut out of too: that has no column `line`.
+    count = abs(surplus)
+    return f"{count} field{'s' if count > 1 else ''} too {'many' if surplus > 0 else 'few'}"

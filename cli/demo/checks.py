@@ -23,9 +23,13 @@ class Check:
         return f"{held}/{self.times}"
 
 
-def for_each(tried: str, results: Sequence[Check]) -> Check:
-    """Return one check for the same of many tenants: passed when all are, with the answer of one of them."""
+def for_each(tried: str, results: Sequence[Check], *, answer: str | None = None) -> Check:
+    """Return one check for the same of many tenants: passed when all are.
+
+    Its answer is `answer`, else that of the first; of the first that failed, if one did.
+    """
     failed = [result for result in results if not result.passed]
-    shown = failed[0] if failed else results[0]
-    answer = f"{shown.tried}: {shown.answer}" if shown.tried != tried else shown.answer
-    return Check(tried, not failed, answer, len(results), len(results) - len(failed))
+    shown = answer or results[0].answer
+    if failed:
+        shown = f"{failed[0].tried}: {failed[0].answer}"
+    return Check(tried, not failed, shown, len(results), len(results) - len(failed))

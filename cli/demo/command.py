@@ -1,7 +1,9 @@
 """`partywall demo`: the whole system on one file of orders, and the wall tried from every side."""
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -42,11 +44,11 @@ def demo(input_file: Input = None, keep: Keep = False, rejected_file: Rejected =
 
     Example: partywall demo --input orders.csv
     """
+    screen = Screen()
     source = inspect(input_file) if input_file is not None else None
     if rejected_file is not None:
         _require_writable(rejected_file, not_over=input_file)
-    screen = Screen()
-    with interrupted_once():
+    with interrupted_once(), _said_when_interrupted(screen, keep=keep):
         with staged(screen.step, keep=keep) as stage:
             checks = _perform(stage, source, screen, rejected_file)
             screen.heading("Left running" if keep else "The end")
@@ -54,6 +56,15 @@ def demo(input_file: Input = None, keep: Keep = False, rejected_file: Rejected =
             _show_where(stage, screen)
     _require_passed(checks, keep=keep)
     screen.line("demo: ok", style="bold green")
+
+
+@contextmanager
+def _said_when_interrupted(screen: Screen, *, keep: bool) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        screen.line("Interrupted: all is stopped" + (", and its directory kept." if keep else " and removed."))
+        raise
 
 
 def _perform(stage: Stage, source: Source | None, screen: Screen, rejected_file: Path | None) -> list[Check]:
@@ -76,8 +87,9 @@ def _show_where(stage: Stage, screen: Screen) -> None:
     home = stage.home.root
     for name in ("api", "api_docs", "flower", "logs"):
         screen.line(f"  {name.replace('_', ' ').capitalize().replace('Api', 'API') + ':':<10} {stage.addresses[name]}")
-    screen.line(f"  Look:      PARTYWALL_HOME={home} partywall tenants list")
-    screen.line(f"  Stop:      PARTYWALL_HOME={home} partywall down")
+    partywall = f"PARTYWALL_HOME={home} {os.path.relpath(sys.argv[0])}"
+    screen.line(f"  Look:      {partywall} tenants list")
+    screen.line(f"  Stop:      {partywall} down")
     screen.line(f"  Remove:    rm -r {home}")
     screen.console.print()
 

@@ -60,9 +60,9 @@ def forged_messages_are_dropped(
     dropped = len(drops())
     unchanged = [api.job(owner, job) for job in jobs] == before
     return Check(
-        "forged broker messages for another's jobs",
+        "forged broker messages",
         dropped >= 2 * len(jobs) and unchanged,
-        "dropped by the worker; " + ("the jobs are as before" if unchanged else "A JOB CHANGED"),
+        "dropped by the worker; " + ("another's jobs are as before" if unchanged else "A JOB CHANGED"),
         2 * len(jobs),
         min(dropped, 2 * len(jobs)),
     )

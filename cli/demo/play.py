@@ -51,7 +51,8 @@ class Play:
         if len(names) > 1:
             tenants, neighbour = create_tenants(names), None
         else:
-            *tenants, neighbour = create_tenants([*names, f"a neighbour of {names[0]}"])
+            name = "a neighbour" if names != ["a neighbour"] else "another neighbour"
+            *tenants, neighbour = create_tenants([*names, name])
         listed = ", ".join(tenant.slug for tenant in tenants[:5]) + (", ..." if len(tenants) > 5 else "")
         self._screen.step(f"{_count(len(tenants), 'tenant')} created, each with an API key: {listed}")
         return tenants, neighbour

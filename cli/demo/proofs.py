@@ -29,7 +29,8 @@ class Proofs:
         """Try with SQL, on a worker's connection."""
         return [
             *_listed(
-                "every tenant reads app.orders",
+                "each tenant reads app.orders",
+                "exactly its own rows, none of another's",
                 [wall.sees_its_own_rows(mine, other, self._tally.of[mine.slug]) for mine, other in self._pairs],
             ),
             self._each(wall.made_up_token_is_refused),
@@ -62,7 +63,8 @@ class Proofs:
     def in_flower(self, flower_url: str) -> list[Check]:
         """Search Flower for each tenant."""
         return _listed(
-            "Flower, kwargs:tenant=... for every tenant",
+            "Flower, kwargs:tenant=...",
+            "all of its own tasks, none of another's",
             [
                 outside.flower_finds_only_its_tasks(flower_url, mine, self._tally.of[mine.slug])
                 for mine, _ in self._pairs
@@ -74,5 +76,5 @@ class Proofs:
         return for_each(results[0].tried, results)
 
 
-def _listed(tried: str, results: list[Check]) -> list[Check]:
-    return results if len(results) <= MOST_LINES else [for_each(tried, results)]
+def _listed(tried: str, answer: str, results: list[Check]) -> list[Check]:
+    return results if len(results) <= MOST_LINES else [for_each(tried, results, answer=answer)]

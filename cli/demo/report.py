@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 
 from rich import box
-from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -17,33 +16,29 @@ from cli.output import printable
 
 MOST_REJECTIONS = 50
 """Shown on the screen."""
+WIDEST_NAME = 28
 
 
 def outcome(tenants: Sequence[DemoTenant], tally: Tally) -> Table:
-    """Return the table of tenants, with the totals below."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=True)
-    tallies = list(tally.of.values())
-    totals = ["Total" if len(tallies) > 1 else "", *_figures(_sum(tallies))]
-    names = ("Tenant", "Rows imported", "Rejected", "Revenue", "Jobs", "Retries", "Seconds")
-    for name, total in zip(names, totals if len(tallies) > 1 else [""] * len(names), strict=True):
-        table.add_column(
-            name,
-            footer=total,
-            justify="left" if name == "Tenant" else "right",
-            no_wrap=True,
-            overflow="ellipsis" if name == "Tenant" else "fold",
-            max_width=32 if name == "Tenant" else None,
-        )
-    for tenant in tenants:
-        table.add_row(Text(printable(tenant.name)), *_figures(tally.of[tenant.slug]))
+    """Return the table of tenants, with the totals below where there are several."""
+    tallies = [tally.of[tenant.slug] for tenant in tenants]
+    places = max(decimals(each.revenue) for each in tallies)
+    totals = ["Total", *_figures(_sum(tallies), places)] if len(tallies) > 1 else [""] * 7
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=len(tallies) > 1)
+    table.add_column("Tenant", footer=totals[0], no_wrap=True, overflow="ellipsis", max_width=WIDEST_NAME)
+    headings = ("Rows imported", "Rejected", "Revenue", "Jobs", "Retries", "Seconds")
+    for heading, total in zip(headings, totals[1:], strict=True):
+        table.add_column(heading, footer=total, justify="right", no_wrap=True, min_width=len(heading))
+    for tenant, each in zip(tenants, tallies, strict=True):
+        table.add_row(in_a_line(tenant.name), *_figures(each, places))
     return table
 
 
-def _figures(tally: TenantTally) -> list[str]:
+def _figures(tally: TenantTally, places: int) -> list[str]:
     return [
         f"{tally.rows_imported:,}",
         f"{tally.rows_rejected:,}",
-        money(tally.revenue),
+        f"{tally.revenue:,.{places}f}",
         f"{len(tally.jobs):,}",
         f"{tally.retries:,}",
         f"{tally.seconds:.1f}",
@@ -63,25 +58,26 @@ def _sum(tallies: Sequence[TenantTally]) -> TenantTally:
     return total
 
 
-def money(amount: Decimal) -> str:
-    """Return an amount with at least two decimals, and with more where it has more."""
-    whole, _, cents = f"{amount:,f}".partition(".")
-    return f"{whole}.{cents.rstrip('0').ljust(2, '0')}"
+def decimals(amount: Decimal) -> int:
+    """Return how many decimals it takes to show an amount of money exactly; at least two."""
+    return max(2, len(f"{amount:f}".partition(".")[2].rstrip("0")))
 
 
-def rejected(rejections: Sequence[Rejection], *, most: int = MOST_REJECTIONS) -> RenderableType:
+def rejected(rejections: Sequence[Rejection], *, most: int = MOST_REJECTIONS) -> Table:
     """Return the table of rejected rows, the first of them where there are many."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("Line", justify="right", no_wrap=True)
-    table.add_column("Tenant", no_wrap=True, overflow="ellipsis", max_width=32)
+    table.add_column("Tenant", no_wrap=True, overflow="ellipsis", max_width=WIDEST_NAME)
     table.add_column("Reason", overflow="fold")
     for each in rejections[:most]:
-        table.add_row(
-            f"{each.line}",
-            Text(printable(each.tenant)) if each.tenant is not None else Text("nobody's", style="dim"),
-            Text(printable(each.reason)),
-        )
+        owner = in_a_line(each.tenant) if each.tenant is not None else Text("nobody's", style="dim")
+        table.add_row(f"{each.line}", owner, Text(printable(each.reason)))
     return table
+
+
+def in_a_line(name: str) -> Text:
+    """Return a name as it can stand in a table: whatever it holds, on one line."""
+    return Text(printable(name).replace("\n", r"\n").replace("\t", r"\t"))
 
 
 def write_rejected(path: Path, rejections: Sequence[Rejection]) -> None:

@@ -57,7 +57,7 @@ class Screen:
             table.add_row(
                 Text(f"  {self._marks[check.passed]}", style=colour),
                 Text(check.count, style="dim"),
-                Text(printable(check.tried)),
+                Text(printable(check.tried).replace("\n", " ")),
                 Text(printable(check.answer), style="dim" if check.passed else colour),
             )
         self.console.print(table)

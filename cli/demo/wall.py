@@ -56,7 +56,7 @@ def made_up_token_is_refused(mine: DemoTenant, other: DemoTenant) -> Check:
 def swapped_token_is_refused(mine: DemoTenant, other: DemoTenant) -> Check:
     """Take a good token and write another tenant's id into it."""
     swapped = mine.context().token.replace(str(mine.id), str(other.id))
-    return _read_with_token("set_config() with a swapped tenant id", mine, swapped)
+    return _read_with_token("set_config() with a swapped tenant", mine, swapped)
 
 
 def _read_with_token(tried: str, mine: DemoTenant, token: str) -> Check:
@@ -74,7 +74,7 @@ def rows_cannot_be_given_away(mine: DemoTenant, other: DemoTenant) -> Check:
         result: Any = session.execute(_GIVE_AWAY, {"tenant": other.id})
         return int(result.rowcount)
 
-    return _refused("update ... set tenant_id = another's", mine.context(), attack, by=_is_row_security)
+    return _refused("update ... set tenant_id = other", mine.context(), attack, by=_is_row_security)
 
 
 def no_tenant_is_an_error() -> Check:

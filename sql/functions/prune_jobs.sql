@@ -11,8 +11,9 @@ declare
     tenant uuid := partywall.current_tenant_id();
     pruned integer;
 begin
-    delete from partywall.jobs as jobs
-    using (
+    -- A common table expression, because it runs once. As a sub-select it may stand inside a nested loop and
+    -- run again for every row; each time SKIP LOCKED passes over the rows before, and the limit is none.
+    with doomed as materialized (
         select old.id
         from partywall.jobs as old
         inner join partywall.tenants as tenants on old.tenant_id = tenants.id
@@ -22,7 +23,9 @@ begin
         order by old.id
         limit batch_limit
         for update of old skip locked
-    ) as doomed
+    )
+    delete from partywall.jobs as jobs
+    using doomed
     where jobs.tenant_id = tenant
       and jobs.id = doomed.id;
 

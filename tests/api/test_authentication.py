@@ -14,6 +14,7 @@ from tests.databases import Database, TestTenant
 ADDRESSES = [
     ("POST", "/v1/jobs"),
     ("GET", "/v1/jobs"),
+    ("GET", "/v1/jobs?limit=0&cursor=x"),
     ("GET", "/v1/jobs/0197f0c0-0000-7000-8000-000000000000"),
     ("GET", "/v1/tasks"),
     ("PUT", "/v1/files/orders.csv"),
@@ -45,7 +46,7 @@ def test_without_a_key_nothing_is_answered(as_nobody: httpx.Client, method: str,
     ],
 )
 def test_a_key_that_is_none_of_ours_is_refused(as_nobody: httpx.Client, header: str) -> None:
-    response = as_nobody.get("/v1/jobs", headers={"Authorization": header.encode("latin-1")})  # type: ignore[dict-item]
+    response = as_nobody.get("/v1/jobs", headers=[(b"Authorization", header.encode("latin-1"))])
 
     problem(response, 401, "credential-refused")
 

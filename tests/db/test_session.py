@@ -51,17 +51,22 @@ def test_a_session_sees_its_own_tenants_rows_only(acme: TestTenant, zeta: TestTe
     assert owners == [acme.id]
 
 
-@pytest.mark.parametrize("table", ["app.notes", "partywall.jobs"])
-@pytest.mark.parametrize("statement", ["select * from {}", "delete from {}", "update {} set tenant_id = tenant_id"])
-def test_without_a_context_there_is_an_error_instead_of_no_rows(table: str, statement: str, acme: TestTenant) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select count(*) from app.notes",
+        "update app.notes set body = ''",
+        "delete from app.notes",
+        "select count(*) from partywall.jobs",
+        "select count(*) from partywall.tenants",
+    ],
+)
+def test_without_a_context_there_is_an_error_instead_of_no_rows(statement: str, acme: TestTenant) -> None:
     write_note(acme)
     enqueue_one(acme)
 
-    with pytest.raises((NoTenantError, DBAPIError)) as refusal, platform_connection(Role.WORKER) as connection:
-        connection.execute(text(statement.format(table)))
-
-    if table == "app.notes" or statement.startswith("select"):
-        assert isinstance(refusal.value, NoTenantError)
+    with pytest.raises(NoTenantError), platform_connection(Role.WORKER) as connection:
+        connection.execute(text(statement))
 
 
 def test_without_a_context_nothing_can_be_inserted(acme: TestTenant) -> None:
@@ -153,7 +158,7 @@ def savepoint(connection: Connection) -> None:
 
 
 def unnest(connection: Connection) -> None:
-    connection.execute(text("insert into app.notes (body) select unnest(:bodies)"), {"bodies": ["one", "two"]})
+    connection.execute(text("insert into app.notes (body) select unnest(cast(:bodies as text[]))"), {"bodies": ["one", "two"]})
 
 
 @pytest.mark.parametrize("write", [executemany, driver_executemany, savepoint, unnest], ids=lambda each: each.__name__)

@@ -6,11 +6,11 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from structlog.testing import capture_logs
 
-from db import attempts
+from db import attempts, jobs
 from db.errors import PartywallError
 from db.jobs import JobRow
 from db.roles import Role
-from db.session import platform_connection
+from db.session import platform_connection, tenant_session
 from db.tenants import suspend_tenant
 from tasks import Job, orders, reports
 from tasks.errors import PayloadInvalidError, UnknownTaskError
@@ -80,16 +80,28 @@ def test_another_tenants_old_jobs_stay(acme: TestTenant, zeta: TestTenant, datab
     assert notes_left(database, zeta) == 1
 
 
+@pytest.mark.parametrize("surplus", [1, 7, 100])
+def test_one_call_deletes_as_many_jobs_as_its_limit_and_no_more(
+    acme: TestTenant, database: Database, surplus: int
+) -> None:
+    finished(database, acme, days_ago=31, jobs=50 + surplus)
+
+    with tenant_session(acme.context, role=Role.WORKER) as session:
+        deleted = jobs.prune_jobs(session, limit=50)
+
+    assert (deleted, notes_left(database, acme)) == (50, surplus)
+
+
 @pytest.mark.parametrize("surplus", [-1, 0, 1])
 def test_more_jobs_than_one_transaction_deletes_are_deleted_all(
     acme: TestTenant, database: Database, surplus: int
 ) -> None:
-    jobs = 2 * PRUNED_PER_TRANSACTION + surplus
-    finished(database, acme, days_ago=31, jobs=jobs)
+    old = 2 * PRUNED_PER_TRANSACTION + surplus
+    finished(database, acme, days_ago=31, jobs=old)
 
     job = run_job(acme, prune_jobs)
 
-    assert pruned(job) == jobs
+    assert pruned(job) == old
     assert notes_left(database, acme) == 0
     assert job.progress_note == "jobs deleted"
 

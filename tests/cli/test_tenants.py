@@ -1,0 +1,69 @@
+"""`partywall tenants`."""
+
+import json
+
+from tests.cli.conftest import Run
+from tests.databases import Database, TestTenant
+
+
+def test_a_created_tenant_is_listed(database: Database, partywall: Run) -> None:
+    created = json.loads(partywall("tenants", "create", "acme", "--name", "Acme Ltd", "--json").stdout)
+    listed = json.loads(partywall("tenants", "list", "--json").stdout)
+
+    (tenant,) = listed["tenants"]
+    assert created == {"id": tenant["id"], "slug": "acme", "name": "Acme Ltd", "status": "active"}
+    assert tenant["name"] == "Acme Ltd"
+    assert tenant["created_at"].endswith("Z")
+
+
+def test_a_tenant_is_called_by_its_slug_where_no_name_is_given(database: Database, partywall: Run) -> None:
+    assert json.loads(partywall("tenants", "create", "acme", "--json").stdout)["name"] == "acme"
+
+
+def test_a_slug_that_is_taken_is_refused(acme: TestTenant, partywall: Run) -> None:
+    result = partywall("tenants", "create", "acme")
+
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert result.stderr.startswith('error: the slug "acme" is taken. ')
+
+
+def test_a_slug_that_is_no_dns_label_is_bad_input(database: Database, partywall: Run) -> None:
+    for slug in ("ACME", "a_b", "-a", "a" * 64):
+        result = partywall("tenants", "create", "--", slug)
+
+        assert result.exit_code == 2
+        assert result.stderr.startswith("error: a slug is 1 to 63 of a-z, 0-9 and -")
+
+
+def test_an_empty_name_is_bad_input(database: Database, partywall: Run) -> None:
+    result = partywall("tenants", "create", "acme", "--name", "")
+
+    assert (result.exit_code, result.stderr) == (2, "error: a name has 1 to 200 characters. Choose another.\n")
+
+
+def test_suspending_shows_in_the_list_until_the_tenant_is_resumed(acme: TestTenant, partywall: Run) -> None:
+    def status() -> str:
+        (tenant,) = json.loads(partywall("tenants", "list", "--json").stdout)["tenants"]
+        return str(tenant["status"])
+
+    suspended = json.loads(partywall("tenants", "suspend", "acme", "--json").stdout)
+    assert suspended == {"id": str(acme.id), "slug": "acme", "status": "suspended"}
+    assert status() == "suspended"
+
+    assert partywall("tenants", "resume", "acme").exit_code == 0
+    assert status() == "active"
+
+
+def test_an_unknown_tenant_cannot_be_suspended(database: Database, partywall: Run) -> None:
+    result = partywall("tenants", "suspend", "nobody")
+
+    assert result.exit_code == 3
+    assert "slug=nobody" in result.stderr
+
+
+def test_no_tenants_is_said_on_stderr_and_nothing_on_stdout(database: Database, partywall: Run) -> None:
+    result = partywall("tenants", "list")
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "partywall tenants create" in result.stderr
