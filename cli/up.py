@@ -1,16 +1,14 @@
 """`partywall up`, `down` and `status`: the embedded stack from the terminal."""
 
-import signal
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from cli.exit_codes import ExitCode
+from cli.interruption import interrupted_once
 from cli.output import Json, note, print_fields, print_json, print_table, say, span
 from cli.stack.deadline import wait_until
 from cli.stack.errors import StackAlreadyRunningError
@@ -45,7 +43,7 @@ def up(detach: Detach = False, as_json: Json = False) -> None:
     130 interrupted before all was up; nothing runs then.
     """
     stack = Stack(Home(home()))
-    with _interrupted_once():
+    with interrupted_once():
         try:
             addresses = stack.up(_say)
         except StackAlreadyRunningError as running:
@@ -142,24 +140,3 @@ def _show(addresses: Mapping[str, str]) -> None:
 
 def _say(step: str) -> None:
     note(f"  {step}")
-
-
-@contextmanager
-def _interrupted_once() -> Iterator[None]:
-    """Let the first INT, TERM or HUP (the terminal was closed) raise KeyboardInterrupt, and ignore the others.
-
-    They would interrupt the stopping that the first one began, and leave half of the stack running.
-    """
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = [signal.signal(number, interrupt) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

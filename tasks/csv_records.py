@@ -114,14 +114,19 @@ def _line_by_line(tape: _Tape) -> Iterator[CsvRecord]:
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
     """Yield lines with their ends. Of a line beyond the limit something in the middle may be missing."""
     # Never splits a \r\n that stands across two chunks.
-    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8-sig")(), translate=False)
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")(), translate=False)
     count = 0
     rest = ""
+    at_start = True
     for chunk, final in _with_end(chunks):
         try:
             text = rest + decoder.decode(chunk, final=final)
         except UnicodeDecodeError as error:
             raise _not_utf8(error, lines_before=count) from None
+        if at_start and text:
+            # Not by the codec utf-8-sig: it takes a file that is half a byte order mark for an empty one.
+            text = text.removeprefix("\N{BYTE ORDER MARK}")
+            at_start = False
         rest = ""
         # str.splitlines() would also split at form feeds, U+2028 and others that are mere characters to CSV.
         for line in io.StringIO(text, newline=""):

@@ -97,7 +97,6 @@ class _Layout:
         self.width = len(names)
         self.pick = itemgetter(*(names.index(name) for name in COLUMNS))
         self._line_at = names.index(LINE_COLUMN) if LINE_COLUMN in names else None
-        self.added = 0 if self._line_at is None else 1
 
     def line_of(self, record: CsvRecord) -> int:
         """Return the line to tell people of any record, however broken."""
@@ -119,9 +118,7 @@ def _order_line(record: CsvRecord, layout: _Layout, tenant_names: Collection[str
     if record.flaw is not None:
         raise UnfitError(record.flaw)
     if len(record.fields) != layout.width:
-        # Without the column `line`: people look at the original, and there it is not.
-        count, width = (each - layout.added for each in (len(record.fields), layout.width))
-        raise UnfitError(f"the number of fields is {count} instead of {width}")
+        raise UnfitError(_miscount(len(record.fields) - layout.width))
     if "\0" in record.text:
         raise UnfitError("there is a NUL character in it")
     tenant, order_id, customer_id, ordered_at, sku, description, quantity, unit_price = layout.pick(record.fields)

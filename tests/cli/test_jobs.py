@@ -1,14 +1,16 @@
 """`partywall jobs`."""
 
 import json
-import threading
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from cli.database import operator_connection
+from cli.jobs import find_job
+from cli.waiting import wait_for_jobs
 from db import attempts
+from db.tenants import JobOverview
 from tests.cli.conftest import Run
 from tests.databases import Database, TestTenant
 from tests.db.work import body_of, claim_one, enqueue_one
-from tests.waiting import wait_until
 
 
 def succeed(tenant: TestTenant, *, result: object = None) -> None:
@@ -138,14 +140,20 @@ def test_waiting_ends_with_124_at_the_deadline(acme: TestTenant, partywall: Run)
     assert result.stderr == "1 of 1 not over after 0.2 s.\n"
 
 
-def test_waiting_goes_on_until_the_job_is_over(acme: TestTenant, partywall: Run) -> None:
+def test_waiting_goes_on_until_the_job_is_over(acme: TestTenant) -> None:
     job_id = enqueue_one(acme)
-    attempt = claim_one(acme)
-    results = []
-    waiting = threading.Thread(target=lambda: results.append(partywall("jobs", "wait", job_id, "--timeout", 20)))
-    waiting.start()
-    with body_of(attempt) as connection:
-        attempts.finish(connection, result=None)
-    wait_until(lambda: not waiting.is_alive(), timeout_seconds=20)
+    states: list[str] = []
 
-    assert results[0].exit_code == 0
+    with operator_connection() as connection:
+
+        def ask(asked_for: UUID) -> JobOverview:
+            if len(states) == 2:
+                succeed(acme)
+            job = find_job(connection, asked_for)
+            states.append(job.state)
+            return job
+
+        (job,) = wait_for_jobs([job_id], ask=ask, timeout_seconds=20)
+
+    assert job.state == "succeeded"
+    assert states == ["queued", "queued", "succeeded"]

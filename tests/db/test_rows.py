@@ -3,12 +3,12 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 from uuid import RFC_4122, UUID
 
 import psycopg
 import pytest
-from sqlalchemy import delete, event, func, insert, select, text, update
+from sqlalchemy import Table, delete, event, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper, aliased, joinedload, selectinload
 
@@ -185,7 +185,17 @@ def sql_insert(session: TenantSession) -> None:
 
 @pytest.mark.parametrize(
     "put",
-    [add, add_all, merge, bulk_objects, orm_insert, orm_insert_of_values, orm_insert_returning, core_insert, sql_insert],
+    [
+        add,
+        add_all,
+        merge,
+        bulk_objects,
+        orm_insert,
+        orm_insert_of_values,
+        orm_insert_returning,
+        core_insert,
+        sql_insert,
+    ],
     ids=lambda each: each.__name__,
 )
 def test_the_tenant_fills_itself(put: Callable[[TenantSession], None], database: Database, acme: TestTenant) -> None:
@@ -325,19 +335,19 @@ def test_mapped_classes_have_the_columns_of_the_migrated_tables(database: Databa
             found.setdefault(str(table), set()).add((str(name), _family(str(kind)), bool(is_nullable)))
 
     for mapper in mapped():
-        table = mapper.local_table
+        table = cast("Table", mapper.local_table)
         dialect = engine_for(Role.WORKER).dialect
         declared = {
             (column.name, _family(column.type.compile(dialect)), bool(column.nullable)) for column in table.columns
         }
-        assert declared == found[f"{table.schema}.{table.name}"], mapper.class_.__name__
+        assert declared == found[table.fullname], mapper.class_.__name__
 
 
 def test_every_mapped_class_is_of_a_protected_table_and_begins_with_the_tenant(database: Database) -> None:
     protected = {table for (table,) in database.ask("select polrelid::regclass::text from pg_policy")}
 
     for mapper in mapped():
-        assert f"{mapper.local_table.schema}.{mapper.local_table.name}" in protected
+        assert cast("Table", mapper.local_table).fullname in protected
         assert mapper.primary_key[0].name == "tenant_id"
 
 

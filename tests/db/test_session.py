@@ -158,7 +158,9 @@ def savepoint(connection: Connection) -> None:
 
 
 def unnest(connection: Connection) -> None:
-    connection.execute(text("insert into app.notes (body) select unnest(cast(:bodies as text[]))"), {"bodies": ["one", "two"]})
+    connection.execute(
+        text("insert into app.notes (body) select unnest(cast(:bodies as text[]))"), {"bodies": ["one", "two"]}
+    )
 
 
 @pytest.mark.parametrize("write", [executemany, driver_executemany, savepoint, unnest], ids=lambda each: each.__name__)

@@ -27,14 +27,15 @@ quick = settings(max_examples=120, deadline=None, suppress_health_check=[HealthC
 
 def enter(connection: psycopg.Connection[Any], token: str | None) -> str | None:
     """Return the SQLSTATE of the refusal, or None when the token opened a tenant."""
+    refusal: psycopg.Error | None = None
     try:
         with connection.transaction():
             connection.execute("select partywall.enter(%s)", (token,))
             connection.execute("select partywall.current_tenant_id()")
     except psycopg.Error as error:
-        assert token is None or len(token) < 20 or token not in str(error)
-        return error.sqlstate
-    return None
+        refusal = error
+    assert token is None or len(token) < 20 or token not in str(refusal)
+    return refusal.sqlstate if refusal else None
 
 
 def replaced(token: str, **parts: str) -> str:

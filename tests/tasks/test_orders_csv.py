@@ -102,6 +102,8 @@ def lines_of(text: str) -> list[str]:
 
 
 @given(st.binary(max_size=60))
+@example(b"\xef")
+@example(b"\xef\xbb")
 def test_any_bytes_are_records_or_not_utf8(content: bytes) -> None:
     try:
         content.decode()
