@@ -20,6 +20,9 @@ EX_CONFIG = 78
 """The exit code of `sysexits.h` for a configuration that has to be changed before a restart can help."""
 GRACE_SECONDS = 20
 """How long open requests may take to end once the process is told to stop."""
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open: longer than clients and load balancers keep theirs, or one of them sends a
+request into a connection that is being closed. httpx keeps them 5 seconds, as uvicorn does unless told otherwise."""
 
 log = structlog.get_logger("api")
 
@@ -47,6 +50,7 @@ def main() -> None:
         access_log=False,  # api/edge.py writes one, without query strings
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 

@@ -33,7 +33,13 @@ def register(app: typer.Typer) -> None:
 
 def check(
     parts: Annotated[
-        list[Part] | None, typer.Argument(metavar="[PART]...", help="Only these; all if left out.", show_default=False)
+        list[Part] | None,
+        typer.Argument(
+            metavar="PART",
+            help=f"Only these of {', '.join(Part)}; all if left out.",
+            show_default=False,
+            show_choices=False,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -83,12 +83,6 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
-def age(moment: datetime) -> str:
-    """Return how long ago a moment was, in its largest unit: `42s`, `7m`, `3h`, `12d`; `in 5m` when it is to come."""
-    seconds = (datetime.now(UTC) - moment).total_seconds()
-    return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
-
-
 def span(seconds: float) -> str:
     """Return a length of time in its largest unit: `0.4s`, `42s`, `7m`, `3h`, `12d`."""
     if seconds < 10:
@@ -100,16 +94,19 @@ def span(seconds: float) -> str:
 
 
 def _print_rich_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    # Two spaces between columns: with an id of 36 characters in it, a row has little room to give away.
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for name in columns:
-        table.add_column(name, no_wrap=name in _UNFOLDED_COLUMNS, overflow="fold")
+        heading = "age" if name == "created" else name
+        table.add_column(heading, no_wrap=name in _UNFOLDED_COLUMNS, min_width=4, overflow="fold")
     for row in rows:
         table.add_row(*(_rich_cell(name, value) for name, value in zip(columns, row, strict=True)))
     out.print(table)
 
 
 def _rich_cell(column: str, value: object) -> Text:
-    text = age(value) if isinstance(value, datetime) else printable(_cell(value))
+    is_moment = isinstance(value, datetime)
+    text = span((datetime.now(UTC) - value).total_seconds()) if is_moment else printable(_cell(value))
     return Text(text, style=_STYLES.get(text, "") if column in _STYLED_COLUMNS else "")
 
 

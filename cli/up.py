@@ -13,7 +13,7 @@ from cli.output import Json, note, print_fields, print_json, print_table, say, s
 from cli.stack.deadline import wait_until
 from cli.stack.errors import StackAlreadyRunningError
 from cli.stack.home import Home
-from cli.stack.stack import PROCESSES, Stack
+from cli.stack.stack import Stack
 from cli.stack.supervisor_client import ProcessStatus, State
 from db.settings import home
 
@@ -122,13 +122,12 @@ def _show_processes(processes: Mapping[str, ProcessStatus]) -> None:
         [
             (
                 name,
-                "ok" if processes[name].state is State.RUNNING else "fail",
-                processes[name].pid,
-                span(processes[name].uptime_seconds),
-                processes[name].detail or processes[name].state.value.lower(),
+                "ok" if process.state is State.RUNNING else "fail",
+                process.pid,
+                span(process.uptime_seconds),
+                process.detail or process.state.value.lower(),
             )
-            for name in PROCESSES
-            if name in processes
+            for name, process in processes.items()
         ],
         empty="",
     )

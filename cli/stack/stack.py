@@ -21,6 +21,7 @@ class StackStatus:
     """What runs now. Both are empty if no stack runs from this home."""
 
     processes: dict[str, ProcessStatus]
+    """In the order of their start."""
     addresses: dict[str, str]
 
 
@@ -90,7 +91,9 @@ class Stack:
     def status(self) -> StackStatus:
         """Return what runs and where."""
         record = self._supervision.record()
-        return StackStatus(self._supervision.states(), record.addresses if record else {})
+        states = self._supervision.states()
+        in_order = {name: states[name] for name in PROCESSES if name in states}
+        return StackStatus(in_order, record.addresses if record else {})
 
     def _refuse_if_running(self) -> None:
         record = self._supervision.record()

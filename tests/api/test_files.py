@@ -126,6 +126,15 @@ def test_a_name_that_is_not_plain_is_refused_and_never_found(
     assert stored(database, acme) == []
 
 
+def test_bytes_that_are_not_those_that_were_stored_are_not_sent(
+    as_acme: httpx.Client, acme: TestTenant, database: Database
+) -> None:
+    as_acme.put("/v1/files/orders.csv", content=BIG)
+    database.do("delete from app.file_chunks where tenant_id = :tenant and position = 1", tenant=acme.id)
+
+    problem(as_acme.get("/v1/files/orders.csv"), 500, "internal-error")
+
+
 def test_a_part_of_a_file_is_refused(as_acme: httpx.Client, acme: TestTenant, database: Database) -> None:
     response = as_acme.put("/v1/files/orders.csv", content=b"x", headers={"Content-Range": "bytes 0-0/10"})
 

@@ -19,6 +19,9 @@ from db.engine import dispose_engines
 from db.roles import Role
 from db.transport import plain_url
 from tests.databases import Database, drop
+from tests.db.conftest import database as database
+from tests.db.conftest import kept_database as kept_database
+from tests.db.conftest import own_database as own_database
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,9 +68,9 @@ def broker_setting(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def empty_database(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def empty_database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A database that nobody has bootstrapped or migrated; every setting points at it, the administrator's too."""
-    made = Database(server=database.server, name=f"{database.name}_empty")
+    made = Database(server=postgres, name=f"empty_{os.getpid()}")
     _create(made.server, made.name)
     for name, value in made.environment.items():
         monkeypatch.setenv(name, value)

@@ -129,11 +129,11 @@ def test_a_missing_database_is_named(
     assert "there is no database nowhere" in only(found(Role.WORKER))[0]
 
 
-def test_a_database_that_was_not_bootstrapped_lets_nobody_in(database: Database, found: Diagnose) -> None:
-    database.do(f"revoke connect on database {database.name} from partywall_worker")
+def test_a_database_that_was_not_bootstrapped_lets_nobody_in(own_database: Database, found: Diagnose) -> None:
+    own_database.do(f"revoke connect on database {own_database.name} from partywall_worker")
 
     assert only(found(Role.WORKER)) == (
-        f"partywall_worker may not connect to the database {database.name}",
+        f"partywall_worker may not connect to the database {own_database.name}",
         "Run: partywall bootstrap",
     )
 
@@ -175,8 +175,8 @@ def test_a_login_that_is_two_roles_is_found(database: Database, found: Diagnose)
     assert fix == "revoke partywall_dispatcher from partywall_worker;"
 
 
-def test_the_owner_of_a_tenants_table_is_found(database: Database, found: Diagnose) -> None:
-    database.do("create table app.mine (); alter table app.mine owner to partywall_worker")
+def test_the_owner_of_a_tenants_table_is_found(own_database: Database, found: Diagnose) -> None:
+    own_database.do("create table app.mine (); alter table app.mine owner to partywall_worker")
     words, fix = only(found(Role.WORKER))
 
     assert words == "partywall_worker owns app.mine: it could switch the wall off"
@@ -213,8 +213,8 @@ def test_a_database_that_was_never_migrated_is_found(empty_database: Database, f
         )
 
 
-def test_an_older_schema_is_found(database: Database, found: Diagnose) -> None:
-    database.do("update partywall_private.installed_files set sha256 = '' where path = 'functions/claim.sql'")
+def test_an_older_schema_is_found(own_database: Database, found: Diagnose) -> None:
+    own_database.do("update partywall_private.installed_files set sha256 = '' where path = 'functions/claim.sql'")
 
     for role in (Role.MIGRATOR, Role.WORKER):
         assert only(found(role)) == (
@@ -223,15 +223,15 @@ def test_an_older_schema_is_found(database: Database, found: Diagnose) -> None:
         )
 
 
-def test_a_newer_schema_is_found(database: Database, found: Diagnose) -> None:
-    database.do("update partywall.alembic_version set version_num = '9999'")
+def test_a_newer_schema_is_found(own_database: Database, found: Diagnose) -> None:
+    own_database.do("update partywall.alembic_version set version_num = '9999'")
 
     for role in (Role.MIGRATOR, Role.WORKER):
         assert "newer than this code (revision 9999, " in only(found(role))[0]
 
 
-def test_missing_grants_are_told_from_a_missing_schema(database: Database, found: Diagnose) -> None:
-    database.do("revoke usage on schema partywall from partywall_worker")
+def test_missing_grants_are_told_from_a_missing_schema(own_database: Database, found: Diagnose) -> None:
+    own_database.do("revoke usage on schema partywall from partywall_worker")
     words, fix = only(found(Role.WORKER))
 
     assert words == "partywall_worker lacks its rights in the schema partywall"

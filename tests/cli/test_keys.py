@@ -66,7 +66,8 @@ def test_contexts_outlive_a_rotation_and_end_with_the_retirement(acme: TestTenan
 
 
 def test_the_newest_signing_key_cannot_be_retired(database: Database, partywall: Run) -> None:
-    result = partywall("keys", "retire-signing", 1)
+    newest = json.loads(partywall("keys", "rotate-signing", "--json").stdout)["id"]
+    result = partywall("keys", "retire-signing", newest)
 
     assert result.exit_code == 3
-    assert result.stderr.startswith("error: signing key 1 cannot be retired. ")
+    assert result.stderr.startswith(f"error: signing key {newest} cannot be retired. ")

@@ -28,14 +28,14 @@ def test_a_second_migration_has_nothing_to_do(database: Database, partywall: Run
     assert (report["changed"], report["functions"], report["app_migrations"]) == (False, [], [])
 
 
-def test_a_migration_says_which_functions_it_renewed(database: Database, partywall: Run) -> None:
-    database.do("update partywall_private.installed_files set sha256 = '' where path = 'functions/claim.sql'")
+def test_a_migration_says_which_functions_it_renewed(own_database: Database, partywall: Run) -> None:
+    own_database.do("update partywall_private.installed_files set sha256 = '' where path = 'functions/claim.sql'")
 
     assert "functions:  functions/claim.sql\n" in partywall("migrate").stdout
 
 
-def test_a_database_of_newer_code_is_not_migrated(database: Database, partywall: Run) -> None:
-    database.do("update partywall.alembic_version set version_num = '9999'")
+def test_a_database_of_newer_code_is_not_migrated(own_database: Database, partywall: Run) -> None:
+    own_database.do("update partywall.alembic_version set version_num = '9999'")
     result = partywall("migrate")
 
     assert result.exit_code == 3

@@ -49,9 +49,7 @@ def in_pieces(content: bytes, size_bytes: int) -> Iterator[bytes]:
         yield content[start : start + size_bytes]
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"x", BIG[:CHUNK_BYTES], BIG], ids=lambda content: str(len(content))
-)
+@pytest.mark.parametrize("content", [b"", b"x", BIG[:CHUNK_BYTES], BIG], ids=lambda content: str(len(content)))
 def test_a_worker_reads_the_bytes_that_the_api_stored(acme: TestTenant, content: bytes) -> None:
     written = write(acme, "orders.csv", content)
 
@@ -167,9 +165,7 @@ def test_a_name_that_is_not_plain_is_refused_and_never_found(acme: TestTenant, n
 
 def test_the_database_refuses_such_a_name_too(acme: TestTenant) -> None:
     with pytest.raises(IntegrityError), tenant_session(acme.context, role=Role.WORKER) as session:
-        session.execute(
-            text("insert into app.files (name, size_bytes, sha256) values ('../x', 0, repeat('0', 64))")
-        )
+        session.execute(text("insert into app.files (name, size_bytes, sha256) values ('../x', 0, repeat('0', 64))"))
 
 
 def test_another_tenants_file_is_not_found(acme: TestTenant, zeta: TestTenant) -> None:
@@ -190,9 +186,7 @@ def test_two_tenants_may_use_the_same_name(acme: TestTenant, zeta: TestTenant) -
     assert read(zeta, "orders.csv") == b"zeta's"
 
 
-def test_raw_sql_reaches_no_other_tenants_chunks(
-    acme: TestTenant, zeta: TestTenant, database: Database
-) -> None:
+def test_raw_sql_reaches_no_other_tenants_chunks(acme: TestTenant, zeta: TestTenant, database: Database) -> None:
     write(acme, "orders.csv", b"acme's")
     [(file_id,)] = database.ask("select id from app.files")
 

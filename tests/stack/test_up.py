@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -41,45 +43,60 @@ def _partywall(home: Home, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def _run(home: Home, *arguments: str) -> tuple[int, dict[str, object]]:
-    process = _partywall(home, *arguments, "--json")
-    answered, _ = process.communicate(timeout=120)
+@contextmanager
+def _staying(home: Home, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
+    """A command that runs until it is told to stop, which it is when the test fails before it does."""
+    with _partywall(home, *arguments) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.communicate(timeout=90)
+
+
+def _run(home: Home, *arguments: str) -> tuple[int, dict[str, Any]]:
+    with _partywall(home, *arguments, "--json") as process:
+        answered, _ = process.communicate(timeout=120)
     return process.returncode, json.loads(answered)
 
 
+def _still_there(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if psutil.pid_exists(pid)]
+
+
 def test_up_starts_everything_until_ctrl_c_and_leaves_nothing_behind(home: Home) -> None:
-    with _partywall(home, "up", "--json") as up:
+    with _staying(home, "up", "--json") as up:
         assert up.stdout is not None
         addresses = json.loads(up.stdout.readline())["addresses"]
         code, status = _run(home, "status")
 
         assert code == 0
-        assert list(status["processes"]) == list(PROCESSES)  # type: ignore[call-overload]
+        assert list(status["processes"]) == list(PROCESSES)
         for url in (f"{addresses['api']}/readyz", addresses["api_docs"], f"{addresses['flower']}/api/tasks"):
             assert httpx.get(url, trust_env=False).status_code == 200
+        assert _run(home, "up") == (3, {"already_running": True, "addresses": addresses})
 
-        code, refusal = _run(home, "up")
-        assert code == 3
-        assert refusal["addresses"] == addresses
-
-        pids = [each["pid"] for each in status["processes"].values()]  # type: ignore[attr-defined]
         up.send_signal(signal.SIGINT)
         _, said = up.communicate(timeout=90)
 
         assert up.returncode == 0
         assert "Stopped. The data stays" in said
-        assert not [pid for pid in pids if psutil.pid_exists(pid)]
+        assert not _still_there([process["pid"] for process in status["processes"].values()])
     assert _run(home, "status")[0] == 3
     assert _run(home, "down") == (0, {"was_running": False})
 
 
 def test_a_terminal_closed_while_it_starts_leaves_nothing_behind(home: Home) -> None:
-    with _partywall(home, "up") as up:
-        wait_until(lambda: Stack(home).status().processes, timeout_seconds=60)
-        pids = [each.pid for each in Stack(home).status().processes.values() if each.pid]
+    with _staying(home, "up") as up:
+        wait_until(lambda: _pids(home), timeout_seconds=60)
+        pids = _pids(home)
         up.send_signal(signal.SIGHUP)
         up.communicate(timeout=90)
 
-    assert up.returncode == 130
-    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+        assert up.returncode == 130
+        assert not _still_there(pids)
     assert not Stack(home).is_running()
+
+
+def _pids(home: Home) -> list[int]:
+    return [process.pid for process in Stack(home).status().processes.values() if process.pid]
