@@ -16,24 +16,29 @@ from db.diagnosis import Finding, Verdict
 SETTING = "PARTYWALL_BROKER_URL"
 OLDEST_REDIS = (6, 2)
 TIMEOUT_SECONDS = 5
-AMQP_PORTS = {"amqp": 5672, "amqps": 5671}
+DEFAULT_PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
 
 _ADDRESS = f"Correct host and port of {SETTING}, or start the broker there."
+_SPELLING = (
+    "Write it as redis://:password@host:port/0 or amqp://login:password@host:port/vhost, "
+    "and @ : / ? # % in a password as %40 %3A %2F %3F %23 %25."
+)
 
 
 def diagnose_broker(url: str | None) -> list[Finding]:
     """Return everything found about the broker's address; one `ok` first when nothing fails."""
     if not url:
-        fix = "Set it, or start the embedded stack with: partywall up"
-        return [Finding(Verdict.FAIL, f"{SETTING}: a setting is missing", fix)]
-    scheme = urlsplit(url).scheme
-    if scheme in ("redis", "rediss"):
-        return _redis(url)
-    if scheme in AMQP_PORTS:
-        return _amqp(url, AMQP_PORTS[scheme])
-    return [
-        Finding(Verdict.FAIL, f"{SETTING}: not the address of a broker", "Write it as redis://:password@host:port/0.")
-    ]
+        return [
+            Finding(Verdict.FAIL, f"{SETTING} is not set", "Set it, or start the embedded stack with: partywall up")
+        ]
+    try:
+        scheme, host, port = _parts(url)
+        if scheme.startswith("amqp"):
+            return [_knock(host, port)]
+        return _ask(_client(url), f"{host}:{port}", has_password=bool(urlsplit(url).password))
+    except ValueError:
+        # Not repeated: a password may stand in it.
+        return [Finding(Verdict.FAIL, f"{SETTING} is not the address of a broker", _SPELLING)]
 
 
 def judge_redis(info: dict[str, Any] | None) -> Iterator[Finding]:
@@ -59,20 +64,26 @@ def judge_redis(info: dict[str, Any] | None) -> Iterator[Finding]:
         )
 
 
-def _redis(url: str) -> list[Finding]:
-    try:
-        address = _address(url, 6379)
-        client = _client(url)
-    except ValueError:
-        fix = "Write it as redis://:password@host:port/0, and @ : / ? # % in a password as %40 %3A %2F %3F %23 %25."
-        return [Finding(Verdict.FAIL, f"{SETTING}: not the address of a broker", fix)]
+def _parts(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port.
+
+    Raises:
+        ValueError: one of them is missing or makes no sense.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        raise ValueError("no broker's address")
+    return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS[parts.scheme]
+
+
+def _ask(client: redis.Redis, address: str, *, has_password: bool) -> list[Finding]:
     try:
         client.ping()
         info = _info(client)
     except TypeError as error:  # how redis-py refuses a parameter that it does not know
         return [Finding(Verdict.FAIL, f"{SETTING}: {str(error).rpartition('() ')[2]}", "Correct the part after the ?.")]
     except redis.RedisError as error:
-        return [_refused(error, address, has_password=bool(urlsplit(url).password))]
+        return [_refused(error, address, has_password=has_password)]
     finally:
         client.close()
     found = list(judge_redis(info))
@@ -129,17 +140,15 @@ def _refused(error: redis.RedisError, address: str, *, has_password: bool) -> Fi
             return Finding(Verdict.FAIL, f"what answers at {address} said: {error}", f"Correct {SETTING}.")
 
 
-def _amqp(url: str, default_port: int) -> list[Finding]:
+def _knock(host: str, port: int) -> Finding:
+    # Speaking AMQP is kombu's business, and the command line does not know kombu.
     try:
-        address = _address(url, default_port)
-        host, _, port = address.rpartition(":")
-        socket.create_connection((host, int(port)), timeout=TIMEOUT_SECONDS).close()
-    except ValueError:
-        fix = "Write it as amqp://login:password@host:port/vhost."
-        return [Finding(Verdict.FAIL, f"{SETTING}: not the address of a broker", fix)]
+        socket.create_connection((host, port), timeout=TIMEOUT_SECONDS).close()
     except OSError as error:
-        return [_unreachable(error, address)]
-    return [Finding(Verdict.WARN, f"something listens at {address}; that it is a broker and lets us in was not tried")]
+        return _unreachable(error, f"{host}:{port}")
+    return Finding(
+        Verdict.WARN, f"something listens at {host}:{port}; that it is a broker and lets us in was not tried"
+    )
 
 
 def _unreachable(error: OSError, address: str) -> Finding:
@@ -153,15 +162,3 @@ def _unreachable(error: OSError, address: str) -> Finding:
             return Finding(Verdict.FAIL, f"no answer from {address} in time", _ADDRESS)
         case _:
             return Finding(Verdict.FAIL, f"{address}: {error.strerror or error}", _ADDRESS)
-
-
-def _address(url: str, default_port: int) -> str:
-    """Return `host:port`, without the password.
-
-    Raises:
-        ValueError: there is no host, or the port is not a number.
-    """
-    parts = urlsplit(url)
-    if not parts.hostname:
-        raise ValueError("no host")
-    return f"{parts.hostname}:{parts.port or default_port}"

@@ -5,9 +5,11 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
+from db.dsn import Dsn, setting_name
 from db.roles import Role
 from db.schema import require_current
 from db.session import platform_connection
+from db.settings import DatabaseSettings
 
 
 @contextmanager
@@ -15,9 +17,11 @@ def operator_connection() -> Iterator[Connection]:
     """Open a connection of the role `operator`. Each statement is a transaction of its own.
 
     Raises:
-        SettingMissingError: PARTYWALL_OPERATOR_DATABASE_URL is not set.
+        SettingMissingError, DsnInvalidError: PARTYWALL_OPERATOR_DATABASE_URL is not set, or no DSN.
         SchemaOlderError, SchemaNewerError: the database is not of this code's age.
     """
+    # Looked at before libpq does: its complaint would quote the DSN, password and all.
+    Dsn.parse(DatabaseSettings.load().url(Role.OPERATOR), setting=setting_name(Role.OPERATOR))
     with platform_connection(Role.OPERATOR) as connection:
         require_current(connection)
         yield connection

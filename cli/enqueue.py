@@ -62,9 +62,10 @@ def _enqueue(context: TenantContext, task: str, payload: Any, run_at: datetime |
     except PayloadInvalidError as error:
         wrong = "; ".join(f"{each.pointer or 'the whole'}: {each.detail}" for each in error.errors)
         raise BadInputError(f"the payload does not fit {task}: {wrong}") from None
-    except ModuleNotFoundError as error:
+    except (ImportError, SyntaxError) as error:
         raise BadInputError(
-            f"there is no module {error.name}", hint="Correct PARTYWALL_TASK_MODULES, or install what it names."
+            f"a module of PARTYWALL_TASK_MODULES cannot be imported: {error}",
+            hint="Correct the setting or the module, or install what it needs.",
         ) from error
 
 

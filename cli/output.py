@@ -84,7 +84,9 @@ def printable(text: str) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a length of time in its largest unit: `0.4s`, `42s`, `7m`, `3h`, `12d`."""
+    """Return a length of time in its largest unit: `40ms`, `4.2s`, `42s`, `7m`, `3h`, `12d`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
     if seconds < 10:
         return f"{seconds:.1f}s"
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
@@ -105,8 +107,10 @@ def _print_rich_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 
 def _rich_cell(column: str, value: object) -> Text:
-    is_moment = isinstance(value, datetime)
-    text = span((datetime.now(UTC) - value).total_seconds()) if is_moment else printable(_cell(value))
+    if isinstance(value, datetime):
+        # Two clocks are at work; nothing was made in the future.
+        return Text(span(max(0.0, (datetime.now(UTC) - value).total_seconds())))
+    text = printable(_cell(value))
     return Text(text, style=_STYLES.get(text, "") if column in _STYLED_COLUMNS else "")
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from cli.errors import BadInputError
 from cli.exit_codes import ExitCode
 from db import errors
+from db.dsn import DsnInvalidError
 from db.errors import PartywallError
 from db.reachability import why_unreachable
 
@@ -27,6 +28,7 @@ class Problem:
 # A class that is not here failed: exit code 1.
 _EXIT_CODES: dict[type[PartywallError], ExitCode] = {
     BadInputError: ExitCode.USAGE,
+    DsnInvalidError: ExitCode.USAGE,
     errors.SettingMissingError: ExitCode.USAGE,
     errors.PayloadTooLargeError: ExitCode.USAGE,
     errors.PayloadUnstorableError: ExitCode.USAGE,

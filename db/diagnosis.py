@@ -52,8 +52,10 @@ def diagnose(role: Role, settings: DatabaseSettings) -> list[Finding]:
     try:
         url = settings.url(role)
         dsn = Dsn.parse(url, setting=setting)
-    except (SettingMissingError, DsnInvalidError) as error:
-        return [Finding(Verdict.FAIL, f"{setting}: {error.message[:1].lower()}{error.message[1:]}", error.hint)]
+    except SettingMissingError as error:
+        return [Finding(Verdict.FAIL, f"{setting} is not set", error.hint)]
+    except DsnInvalidError as error:
+        return [Finding(Verdict.FAIL, f"{setting} is not the DSN of a PostgreSQL database", error.hint)]
     try:
         with _connection(url, timeout_seconds=settings.connect_timeout_seconds) as connection:
             return _examine(connection, role, dsn, setting, settings)

@@ -97,10 +97,8 @@ class _OpenPart:
 def _why_nobodys(record: Record, tenant: str | None, columns: int) -> str:
     if record.flaw is not None:
         return record.flaw
-    count = len(record.fields)
-    if count == columns:
+    surplus = len(record.fields) - columns
+    if surplus == 0:
         return "no usable tenant"
-    wrong_count = f"{count} {'field' if count == 1 else 'fields'} instead of {columns}"
-    return f"{wrong_count}, and " + (
-        f"no tenant is called {tenant[:40]!r}" if tenant is not None else "no tenant in them"
-    )
+    off = f"{abs(surplus)} {'field' if abs(surplus) == 1 else 'fields'} too {'many' if surplus > 0 else 'few'}"
+    return f"{off}, and " + (f"no tenant is called {tenant[:40]!r}" if tenant is not None else "no usable tenant")

@@ -1,5 +1,8 @@
 """What the demo shows: steps with their time, bars while workers run, checks. In a pipe, the same as plain lines."""
 
+import os
+import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +23,21 @@ LINE_SECONDS = 2.0
 """In a pipe, where bars are lines: how long from one to the next."""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Take it for a Ctrl-C when whoever read us is gone, instead of raising wherever we happen to print.
+
+        That may be while the stack is being stopped, which has to be done to its end.
+        """
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        signal.raise_signal(signal.SIGINT)
+
+
 class Screen:
     """The terminal or file that standard output is."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False)
+        self.console = _Console(highlight=False)
         if not self.console.is_terminal:
             self.console.width = WIDTH_IN_A_PIPE
         self._started_at = time.monotonic()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from cli.interruption import uninterrupted
 from cli.stack.home import Home
+from cli.stack.ports import PREFERRED, any_free_port
+from cli.stack.private_file import write_private_json
 from cli.stack.stack import Stack
 from db.engine import dispose_engines
 
@@ -36,6 +38,8 @@ class Stage:
         for name in [name for name in os.environ if name.startswith("PARTYWALL_") and name not in _KEPT_SETTINGS]:
             del os.environ[name]
         os.environ["PARTYWALL_HOME"] = str(self.home.root)
+        # Not the usual ports: they are for the stack somebody works with, which may be starting at this moment.
+        write_private_json(self.home.ports, {name: any_free_port() for name in PREFERRED})
         self.addresses = self._stack.up(self._on_step)
 
     def close(self, *, keep: bool) -> None:

@@ -42,7 +42,8 @@ def find_server(kind: BrokerKind) -> Path | None:
             program = Path(spec.origin).parent / "bin" / "redis-server" if spec and spec.origin else None
             return program if program and os.access(program, os.X_OK) else None
         case BrokerKind.FAKEREDIS:
-            return Path(sys.executable) if find_spec("fakeredis") else None
+            # Without lupa it knows no Lua scripts, and a worker ends at the first lock that it releases.
+            return Path(sys.executable) if find_spec("fakeredis") and find_spec("lupa") else None
 
 
 def choose_kind() -> BrokerKind:

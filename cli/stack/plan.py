@@ -2,7 +2,7 @@
 
 import os
 
-from cli.stack.broker import Broker
+from cli.stack.broker import Broker, BrokerKind
 from cli.stack.home import Home
 from cli.stack.own_servers import (
     ADMIN_VARIABLE,
@@ -77,6 +77,8 @@ class Plan:
         if self._broker is None:
             return []
         on_step(f"preparing the broker ({self._broker.kind.value})")
+        if self._broker.kind is BrokerKind.FAKEREDIS:
+            on_step("fakeredis is for the demo only: no password, nothing on disk, slow. Better: install redis-server")
         self._broker.initialise()
         return [Program("broker", self._broker.command(), PROJECT, is_ready=self._broker.answers)]
 

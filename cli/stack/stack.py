@@ -69,7 +69,9 @@ class Stack:
         if not self.home.run.exists():
             return False
         with home_lock(self.home, wait_seconds=60):
-            if self._supervision.sweep(on_step) or self._supervision.record() is None:
+            if self._supervision.sweep(on_step):
+                return True
+            if self._supervision.record() is None:
                 return False
             with suppress(SupervisorGoneError):  # killed meanwhile: shutdown() ends what it left
                 # Servers last: what the others still have to write, they can.

@@ -14,6 +14,7 @@ from cli.stack.programs import Program
 # A socket's path holds 108 bytes on Linux and 104 on macOS; the supervisor appends its pid while it makes the
 # socket.
 LONGEST_SOCKET_PATH = 90
+LONGEST_TEMPORARY_FOLDER = 50
 
 
 def socket_for(home: Home) -> Path:
@@ -21,7 +22,9 @@ def socket_for(home: Home) -> Path:
     near = home.run / "supervisor.sock"
     if len(os.fsencode(near)) <= LONGEST_SOCKET_PATH:
         return near
-    return Path(tempfile.mkdtemp(prefix="partywall-")) / near.name
+    # TMPDIR may be as long as the home is.
+    folder = None if len(os.fsencode(tempfile.gettempdir())) <= LONGEST_TEMPORARY_FOLDER else "/tmp"  # noqa: S108
+    return Path(tempfile.mkdtemp(prefix="partywall-", dir=folder)) / near.name
 
 
 def remove_socket(home: Home, socket: Path) -> None:

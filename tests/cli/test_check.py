@@ -58,7 +58,7 @@ def test_a_missing_setting_is_named(found: Diagnose, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PARTYWALL_WORKER_DATABASE_URL", "")
 
     assert unset == (
-        "PARTYWALL_WORKER_DATABASE_URL: a setting is missing",
+        "PARTYWALL_WORKER_DATABASE_URL is not set",
         "Set it, or start the embedded stack with: partywall up.",
     )
     assert only(found(Role.WORKER)) == unset

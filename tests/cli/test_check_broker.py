@@ -39,7 +39,7 @@ def test_a_broker_that_serves_is_ok(broker: Broker, check: Check) -> None:
 
 
 def test_a_missing_setting_is_named(check: Check) -> None:
-    assert check("")[:2] == ("fail", "PARTYWALL_BROKER_URL: a setting is missing")
+    assert check("")[:2] == ("fail", "PARTYWALL_BROKER_URL is not set")
 
 
 def test_a_dead_broker_is_found(check: Check) -> None:
@@ -80,12 +80,22 @@ def test_a_broker_that_may_drop_messages_is_found(broker: Broker, check: Check) 
 
 
 @pytest.mark.parametrize(
-    "url", ["sqs://", "redis://", "redis://host:port/0", "redis://h\u00f6st:99999/0", "amqp://", "hush", "//:hush@host"]
+    "url",
+    [
+        "sqs://",
+        "redis://",
+        "redis://host:port/0",
+        "redis://h\u00f6st:99999/0",
+        "amqp://",
+        "hush",
+        "//:hush@host",
+        "redis://[::1/0",
+    ],
 )
 def test_what_is_no_address_is_not_repeated(check: Check, url: str) -> None:
     verdict, words, fix = check(url)
 
-    assert (verdict, words) == ("fail", "PARTYWALL_BROKER_URL: not the address of a broker")
+    assert (verdict, words) == ("fail", "PARTYWALL_BROKER_URL is not the address of a broker")
     assert "hush" not in fix
 
 

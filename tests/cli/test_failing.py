@@ -52,6 +52,15 @@ def test_a_malformed_setting_is_named_without_its_value(partywall: Run, monkeypa
     assert "hush" not in result.stderr
 
 
+def test_a_malformed_dsn_is_named_without_its_value(partywall: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARTYWALL_OPERATOR_DATABASE_URL", "postgresql://x:hush%@host/x")
+    result = partywall("tenants", "list")
+
+    assert result.exit_code == 2
+    assert "setting=PARTYWALL_OPERATOR_DATABASE_URL" in result.stderr
+    assert "hush" not in result.stderr
+
+
 def test_a_role_without_the_right_is_refused(
     database: Database, partywall: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

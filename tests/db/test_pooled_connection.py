@@ -1,6 +1,9 @@
 """What the next user of a pooled connection finds: nothing, whatever the one before did."""
 
+import os
+import resource
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from psycopg.errors import InsufficientPrivilege
@@ -181,3 +184,22 @@ def test_without_the_reset_everything_would_be_left(acme: TestTenant, monkeypatc
     assert (left.state["setting"], left.state["token"]) == ("yes", acme.context.token)
     assert (left.state["row_security"], left.state["search_path"], left.state["escaping"]) == ("off", "public", "off")
     assert [left.state[each] for each in ("listeners", "locks", "cursors", "prepared")] == [1, 1, 1, 1]
+
+
+def test_a_process_with_thousands_of_open_files_can_still_look_at_its_connections(database: Database) -> None:
+    """select(2) looks at file descriptors below 1024 only; a busy API has more sockets than that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, hard), hard))
+    descriptors = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        while descriptors[-1] < 1100:
+            descriptors.append(os.dup(descriptors[0]))
+        with platform_connection(Role.WORKER) as connection:
+            driver: Any = connection.connection.driver_connection
+            assert driver.fileno() > 1024
+        assert_clean(next_user(), backend_pid=None)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        engine.dispose_engines()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

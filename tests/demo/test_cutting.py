@@ -134,7 +134,7 @@ def test_a_record_is_nobodys_when_its_tenant_is_missing_unknown_or_unreadable() 
     assert {piece.line: piece.reason for piece in unassigned} == {
         2: "no usable tenant",
         3: "no usable tenant",
-        4: "9 fields instead of 8, and no tenant is called '12.50'",
+        4: "1 field too many, and no tenant is called '12.50'",
         6: "longer than 130,000 characters",
         7: "no usable tenant",
         8: "a quote is not closed",
@@ -148,7 +148,7 @@ def test_a_record_too_short_to_name_its_tenant_is_nobodys() -> None:
         source.write_text(f"{header}\nSO-1,C-1\n")
 
         assert list(cut(source, tenants={"Acme"}, directory=Path(name))) == [
-            Unassigned(2, "2 fields instead of 8, and no tenant in them")
+            Unassigned(2, "6 fields too few, and no usable tenant")
         ]
 
 

@@ -42,6 +42,15 @@ def test_it_answers_and_keeps_what_it_is_told(broker: Broker) -> None:
         assert client.brpop(["queue"], timeout=1) == (b"queue", b"job")
 
 
+def test_it_runs_the_script_that_releases_a_lock_of_celery(broker: Broker) -> None:
+    with redis.Redis.from_url(broker.url) as client:
+        lock = client.lock("mutex", timeout=10)
+        lock.acquire()
+        lock.release()
+
+        assert not client.exists("mutex")
+
+
 @pytest.mark.parametrize("kind", REAL)
 def test_a_real_server_asks_for_its_password(tmp_path: Path, kind: BrokerKind) -> None:
     with Broker(tmp_path, any_free_port(), "secret", kind).running() as broker:
