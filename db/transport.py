@@ -274,9 +274,12 @@ def is_alive(connection: Any) -> bool:
     that swallows packets cannot be noticed this way, only by the time limit of the next statement.
     """
     pgconn: PGconn = connection.pgconn
+    # Not select(2), which refuses file descriptors above 1023.
+    socket = select.poll()
     try:
+        socket.register(pgconn.socket, select.POLLIN)
         # The goodbye is a message and then the end of the stream: read until nothing is left to read.
-        while pgconn.status == ConnStatus.OK and select.select([pgconn.socket], [], [], 0)[0]:
+        while pgconn.status == ConnStatus.OK and socket.poll(0):
             pgconn.consume_input()
     except psycopg.OperationalError:
         return False

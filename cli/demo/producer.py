@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import ValidationError
+
 from cli.demo.api import Api, Refused
 from cli.demo.cutting import Part, cut
 from cli.demo.events import (
@@ -137,7 +139,10 @@ def main() -> int:
     def say(event: Event) -> None:
         print(event.model_dump_json(), flush=True)
 
-    order = Order.model_validate_json(sys.stdin.buffer.read())
+    try:
+        order = Order.model_validate_json(sys.stdin.buffer.read())
+    except ValidationError:
+        return 1  # half an order: whoever started us is gone, and nobody is there to be told
     try:
         with Api(order.api_url) as api:
             Producer(order, api, say).run()

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import suppress
 
 from cli.demo.errors import ProducerError
@@ -13,7 +13,7 @@ STOP_SECONDS = 10
 
 
 def produce(order: Order) -> Generator[Event, None, None]:
-    """Start the producer on an order and return what it says, as it says it. Leaving early ends it.
+    """Start the producer on an order and return what it says, as it says it. Closing the generator ends it.
 
     Raises:
         ProducerError: it gave up; the message says why.
@@ -28,27 +28,35 @@ def produce(order: Order) -> Generator[Event, None, None]:
         start_new_session=True,  # Ctrl-C in the terminal is ours to pass on
     )
     try:
-        for line in _converse(process, order.model_dump_json()):
-            event = read_event(line)
-            if isinstance(event, ProducerFailed):
-                raise ProducerError(f"The producer gave up: {event.reason}")
-            yield event
+        yield from _converse(process, order)
         if process.wait() != 0:
             raise ProducerError(exit_code=process.returncode)
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process)
 
 
-def _converse(process: "subprocess.Popen[str]", said: str) -> Iterator[str]:
-    """Say something on the process's standard input, and return the lines it answers."""
-    if process.stdin is not None and process.stdout is not None:  # as they are, both being pipes
-        # Whether it read that or had died before shows in how it ends.
-        with suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(said)
-        with process.stdout:
-            yield from process.stdout
+def _converse(process: "subprocess.Popen[str]", order: Order) -> Generator[Event, None, None]:
+    if process.stdin is None or process.stdout is None:
+        return  # cannot be: both are pipes
+    with suppress(BrokenPipeError):  # it died before: how it ended tells
+        process.stdin.write(order.model_dump_json())
+        process.stdin.close()
+    for line in process.stdout:
+        event = read_event(line)
+        if isinstance(event, ProducerFailed):
+            raise ProducerError(f"The producer gave up: {event.reason}")
+        yield event
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    # Before its pipes are closed: half an order would be one more thing it complains about.
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(BrokenPipeError):
+                pipe.close()

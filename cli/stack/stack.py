@@ -55,8 +55,10 @@ class Stack:
             try:
                 return self._start(Plan(self.home, durable=self._durable), processes, on_step)
             except BaseException:  # Ctrl-C as well: half a stack is worse than none
-                on_step("stopping what was started")
-                self._supervision.shutdown()
+                try:
+                    on_step("stopping what was started")
+                finally:  # also when nobody listens any more: a closed pipe is one way to get here
+                    self._supervision.shutdown()
                 raise
 
     def down(self, on_step: OnStep) -> bool:

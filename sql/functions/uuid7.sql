@@ -12,7 +12,7 @@ select
             set_bit(
                 overlay(
                     uuid_send(gen_random_uuid()),
-                    substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint), 3),
+                    substring(int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint), 3),
                     1,
                     6
                 ),

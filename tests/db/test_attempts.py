@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from db import attempts, dispatching
@@ -48,9 +48,7 @@ def start_again(database: Database) -> Attempt:
     return attempt
 
 
-def claim(
-    tenant_id: UUID, job_id: UUID, nonce: UUID, *, task_name: str = "notes.write"
-) -> list[Attempt]:
+def claim(tenant_id: UUID, job_id: UUID, nonce: UUID, *, task_name: str = "notes.write") -> list[Attempt]:
     with platform_connection(Role.WORKER) as connection:
         return attempts.claim(
             connection,
@@ -215,9 +213,7 @@ def test_nothing_can_be_written_after_the_finish(database: Database, acme: TestT
     assert job_of(acme, attempt.job_id).state == "succeeded"
 
 
-def test_a_refused_finish_leaves_a_connection_that_can_report_the_failure(
-    database: Database, acme: TestTenant
-) -> None:
+def test_a_refused_finish_leaves_a_connection_that_can_report_the_failure(database: Database, acme: TestTenant) -> None:
     """A result that jsonb cannot hold fails inside the fence, after which the server still has a transaction."""
     attempt = start_one(acme)
     with body_of(attempt) as connection:

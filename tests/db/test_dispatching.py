@@ -121,9 +121,7 @@ def test_a_suspended_tenants_jobs_wait_and_go_when_it_is_resumed(acme: TestTenan
     assert [message.job_id for message in dispatch_all()] == [waiting]
 
 
-def test_what_is_in_flight_for_a_suspended_tenant_takes_no_room_from_others(
-    acme: TestTenant, zeta: TestTenant
-) -> None:
+def test_what_is_in_flight_for_a_suspended_tenant_takes_no_room_from_others(acme: TestTenant, zeta: TestTenant) -> None:
     for _ in range(3):
         enqueue_one(acme)
     assert len(dispatch_all(in_flight_limit=3)) == 3
@@ -186,9 +184,7 @@ def test_undoing_does_not_wait_for_a_worker_that_is_claiming(database: Database,
     assert len(claim_of(message)) == 1
 
 
-def test_two_dispatchers_at_once_never_hand_out_a_job_twice(
-    acme: TestTenant, zeta: TestTenant
-) -> None:
+def test_two_dispatchers_at_once_never_hand_out_a_job_twice(acme: TestTenant, zeta: TestTenant) -> None:
     accepted = {enqueue_one(tenant) for tenant in (acme, zeta) for _ in range(100)}
 
     def drain() -> list[Dispatched]:
@@ -259,7 +255,7 @@ def test_two_reapers_at_once_take_each_lease_once(acme: TestTenant) -> None:
     for _ in range(40):
         start_one(acme, lease_seconds=0)
 
-    taken = Counter(expired.job_id for expired in sum(at_once(4, lambda: expire(limit=40)), []))
+    taken = Counter(expired.job_id for each in at_once(4, lambda: expire(limit=40)) for expired in each)
 
     assert len(taken) == 40
     assert set(taken.values()) == {1}

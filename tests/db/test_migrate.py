@@ -33,9 +33,7 @@ from tests.databases import PASSWORD, Database, drop
 def empty_database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """One that was neither bootstrapped nor migrated."""
     made = Database(server=postgres, name="empty")
-    admin = create_engine(
-        plain_url(postgres.admin_url("postgres")), poolclass=NullPool, isolation_level="AUTOCOMMIT"
-    )
+    admin = create_engine(plain_url(postgres.admin_url("postgres")), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.exec_driver_sql("create database empty")
     for name, value in made.environment.items():
@@ -121,7 +119,7 @@ def test_a_changed_function_is_run_again_and_it_alone(own_database: Database, sq
 def test_a_new_file_of_the_adopter_is_run_once_in_the_order_of_names(own_database: Database, sql_folder: Path) -> None:
     (sql_folder / "app/9002_later.sql").write_text("alter table app.percent add column later int;\n")
     (sql_folder / "app/9001_first.sql").write_text(
-        "create table app.percent (tenant_id uuid not null default partywall.current_tenant_id(), \"100%\" text\n"
+        'create table app.percent (tenant_id uuid not null default partywall.current_tenant_id(), "100%" text\n'
         "    check (\"100%\" not like '%s %(x)s :x %'), primary key (tenant_id));\n"
         "select partywall.protect('app.percent');\n"
     )
@@ -130,9 +128,7 @@ def test_a_new_file_of_the_adopter_is_run_once_in_the_order_of_names(own_databas
     assert migrate_it(own_database) == []
 
 
-def test_a_changed_file_of_the_adopter_is_refused_and_nothing_is_done(
-    own_database: Database, sql_folder: Path
-) -> None:
+def test_a_changed_file_of_the_adopter_is_refused_and_nothing_is_done(own_database: Database, sql_folder: Path) -> None:
     applied = min((sql_folder / "app").glob("*.sql"))
     applied.write_text(applied.read_text() + "-- changed\n")
     function = sql_folder / "functions/uuid7.sql"

@@ -1,13 +1,14 @@
 """Putting a table behind the wall, and what walks into it."""
 
 from typing import LiteralString
+from uuid import UUID
 
 import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from db.errors import NotProtectableError, NoTenantError
+from db.errors import NoTenantError, NotProtectableError
 from db.roles import Role
 from db.session import platform_connection, tenant_session
 from tests.databases import Database, TestTenant
@@ -236,7 +237,7 @@ def test_a_partitioned_table_is_protected_with_its_partitions(
         with tenant_session(tenant.context, role=Role.WORKER) as session:
             session.execute(text("insert into app.events values (:t, 1)"), {"t": tenant.id})
 
-    seen = []
+    seen: list[UUID] = []
     with tenant_session(acme.context, role=Role.WORKER) as session:
         assert session.execute(text("select tenant_id from app.events")).scalars().all() == [acme.id]
         for partition in ("events_0", "events_0_1", "events_1"):
@@ -258,8 +259,10 @@ def test_a_child_by_inheritance_is_protected_with_its_parent(database: Database,
 
 def test_a_predicate_is_asked_once_per_statement_not_once_per_row(database: Database, acme: TestTenant) -> None:
     with tenant_session(acme.context, role=Role.WORKER) as session:
-        session.execute(text("insert into app.notes (tenant_id, body) select :t, n::text from generate_series(1, 500) n"),
-                        {"t": acme.id})
+        session.execute(
+            text("insert into app.notes (tenant_id, body) select :t, n::text from generate_series(1, 500) n"),
+            {"t": acme.id},
+        )
         plan = session.execute(
             text("explain (analyze, costs off, timing off, summary off) select * from app.notes")
         ).scalars()

@@ -139,7 +139,9 @@ def test_revoking_a_key_nobody_has_is_told(database: Database) -> None:
         revoke_api_key(connection, "0123456789abcdef")
 
 
-@pytest.mark.parametrize(("status", "refusal"), [("suspended", TenantSuspendedError), ("deleting", TenantDeletingError)])
+@pytest.mark.parametrize(
+    ("status", "refusal"), [("suspended", TenantSuspendedError), ("deleting", TenantDeletingError)]
+)
 def test_a_good_key_of_a_tenant_that_may_not_work_is_refused(
     status: str, refusal: type[Exception], database: Database, acme: TestTenant
 ) -> None:

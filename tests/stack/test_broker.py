@@ -1,5 +1,6 @@
 """The broker, whichever program it is."""
 
+import socket
 import stat
 import time
 from collections.abc import Iterator
@@ -40,6 +41,20 @@ def test_it_answers_and_keeps_what_it_is_told(broker: Broker) -> None:
 
         assert client.ping()
         assert client.brpop(["queue"], timeout=1) == (b"queue", b"job")
+
+
+def test_a_refused_command_does_not_cost_the_connection(broker: Broker) -> None:
+    with socket.create_connection(("127.0.0.1", broker.port)) as raw, raw.makefile("rwb") as stream:
+        if broker.kind is not BrokerKind.FAKEREDIS:
+            stream.write(b"AUTH secret\r\n")
+            stream.flush()
+            assert stream.readline() == b"+OK\r\n"
+        unknown = b"*3\r\n$7\r\nEVALSHA\r\n$40\r\n" + b"0" * 40 + b"\r\n$1\r\n0\r\n"
+        stream.write(unknown + b"*1\r\n$4\r\nPING\r\n")
+        stream.flush()
+
+        assert stream.readline().startswith(b"-NOSCRIPT")
+        assert stream.readline() == b"+PONG\r\n"
 
 
 def test_it_runs_the_script_that_releases_a_lock_of_celery(broker: Broker) -> None:
