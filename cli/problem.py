@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from cli.errors import BadInputError
 from cli.exit_codes import ExitCode
+from cli.stack.errors import HomeUnusableError, ServerMissingError, ServersIncompleteError, StackBusyError
 from db import errors
 from db.dsn import DsnInvalidError
 from db.errors import PartywallError
@@ -41,6 +42,10 @@ _EXIT_CODES: dict[type[PartywallError], ExitCode] = {
     errors.SigningKeyError: ExitCode.REFUSED,
     errors.SchemaOlderError: ExitCode.REFUSED,
     errors.SchemaNewerError: ExitCode.REFUSED,
+    StackBusyError: ExitCode.REFUSED,
+    HomeUnusableError: ExitCode.REFUSED,
+    ServerMissingError: ExitCode.USAGE,
+    ServersIncompleteError: ExitCode.USAGE,
 }
 
 # The database keeps these rules; here they only get words.

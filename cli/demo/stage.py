@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cli.interruption import uninterrupted
+from cli.stack.deadline import wait_until
 from cli.stack.home import Home
 from cli.stack.ports import PREFERRED, any_free_port
 from cli.stack.private_file import write_private_json
@@ -15,6 +16,8 @@ from cli.stack.stack import Stack
 from db.engine import dispose_engines
 
 _KEPT_SETTINGS = ("PARTYWALL_BROKER_KIND", "PARTYWALL_POSTGRES_VERSION", "PARTYWALL_DEBUG")
+
+REMOVE_SECONDS = 10.0
 
 
 class Stage:
@@ -47,8 +50,13 @@ class Stage:
         dispose_engines()
         if not self.stays:
             self._stack.down(self._on_step)
-        if not keep:
-            shutil.rmtree(self.home.root)
+        if not keep and not wait_until(self._remove, timeout_seconds=REMOVE_SECONDS):
+            shutil.rmtree(self.home.root)  # says what is in the way
+
+    def _remove(self) -> bool:
+        # An initdb that is interrupted leaves a child, which writes on for a moment.
+        shutil.rmtree(self.home.root, ignore_errors=True)
+        return not self.home.root.exists()
 
 
 @contextmanager
