@@ -27,7 +27,7 @@ down: .venv ## Stop what `make up` started
 	@$(BIN)/partywall down
 
 test: .venv ## Run the tests against a real PostgreSQL and Redis; ARGS='-k wall' passes options to pytest
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadscope $(ARGS)
 
 check: .venv ## Lint, formatting, types, layering, SQL style
 	$(BIN)/ruff check

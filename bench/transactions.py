@@ -147,5 +147,3 @@ def _server() -> Iterator[EmbeddedPostgres]:
             bootstrap(server.admin_url(), logins=dict.fromkeys(Role, PASSWORD))
             migrate(server.url(Role.MIGRATOR.login, PASSWORD))
             yield server
-
-

@@ -152,6 +152,11 @@ def abandon(connection: Connection) -> None:
     except DBAPIError:
         connection.invalidate()
         connection.rollback()
+    driver = _driver(connection)
+    # Interrupted on its way to COMMIT, SQLAlchemy takes the transaction for ended and sends no ROLLBACK.
+    driver.rollback()
+    if driver.closed:
+        connection.invalidate()
 
 
 def interrupt(connection: Connection) -> bool:

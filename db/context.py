@@ -27,9 +27,7 @@ class TenantContext:
             version, _key, tenant, _subject, _expiry, _mac = parts
             tenant_id = UUID(tenant)
         except ValueError:
-            raise TokenRejectedError(
-                hint="A token is minted by the database, never written by hand."
-            ) from None
+            raise TokenRejectedError(hint="A token is minted by the database, never written by hand.") from None
         if version != "pw1":
             raise TokenRejectedError(version=version, hint="This code reads tokens of version pw1.")
         return cls(tenant_id=tenant_id, token=token)

@@ -79,14 +79,10 @@ def revoke_api_key(connection: Connection, key_id: str) -> None:
     Raises:
         CredentialRejectedError: no key has that id.
     """
-    known = connection.execute(
-        text("select partywall.revoke_api_key(:key_id)"), {"key_id": key_id}
-    ).scalar_one()
+    known = connection.execute(text("select partywall.revoke_api_key(:key_id)"), {"key_id": key_id}).scalar_one()
     connection.commit()
     if not known:
-        raise CredentialRejectedError(
-            "no API key has that id", key=key_id, hint="It is the part between pw_ and _."
-        )
+        raise CredentialRejectedError("no API key has that id", key=key_id, hint="It is the part between pw_ and _.")
 
 
 def authenticate(connection: Connection, key: ApiKey) -> Principal:

@@ -36,9 +36,7 @@ def dispatch(
 ) -> list[Dispatched]:
     """Return the jobs the broker is to be told of next, already committed as `dispatched`. One round trip."""
     rows = connection.execute(
-        text(
-            "select * from partywall.dispatch(:batch_limit, :in_flight_limit, make_interval(secs => :resend_after))"
-        ),
+        text("select * from partywall.dispatch(:batch_limit, :in_flight_limit, make_interval(secs => :resend_after))"),
         {
             "batch_limit": batch_limit,
             "in_flight_limit": in_flight_limit,
@@ -70,13 +68,9 @@ def undo_dispatch(connection: Connection, nonces: Iterable[UUID]) -> int:
 
 def expire_leases(connection: Connection, *, limit: int) -> list[ExpiredLease]:
     """Take back the jobs of attempts whose lease ran out, at most `limit`; return what became of each."""
-    rows = connection.execute(
-        text("select * from partywall.expire_leases(:batch_limit)"), {"batch_limit": limit}
-    ).all()
+    rows = connection.execute(text("select * from partywall.expire_leases(:batch_limit)"), {"batch_limit": limit}).all()
     connection.commit()
     return [
-        ExpiredLease(
-            tenant_id=row.tenant_id, job_id=row.job_id, attempt=row.attempt, state=JobState(row.new_state)
-        )
+        ExpiredLease(tenant_id=row.tenant_id, job_id=row.job_id, attempt=row.attempt, state=JobState(row.new_state))
         for row in rows
     ]

@@ -32,9 +32,7 @@ class TenantRow(DeclarativeBase):
     # that a bigint column holds is out of range.
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: DateTime(timezone=True), int: BigInteger}
 
-    tenant_id: Mapped[UUID] = mapped_column(
-        primary_key=True, insert_default=_tenant_of_connection, sort_order=-2
-    )
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True, insert_default=_tenant_of_connection, sort_order=-2)
 
 
 def uuid7() -> UUID:

@@ -37,9 +37,7 @@ def _add_tenant_predicate(state: ORMExecuteState) -> None:
 
 def session_on(connection: Connection, context: TenantContext) -> TenantSession:
     """Return a session on a connection that is already the tenant's; a commit on either is a commit of both."""
-    return TenantSession(
-        bind=connection, join_transaction_mode="control_fully", info={"tenant_id": context.tenant_id}
-    )
+    return TenantSession(bind=connection, join_transaction_mode="control_fully", info={"tenant_id": context.tenant_id})
 
 
 @contextmanager

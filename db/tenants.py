@@ -58,9 +58,7 @@ def create_tenant(connection: Connection, *, slug: str, name: str) -> UUID:
 def list_tenants(connection: Connection) -> list[Tenant]:
     """Return every tenant the connection's role may see, ordered by slug."""
     rows = connection.execute(
-        text(
-            "select id, slug, name, status, job_retention_days, created_at from partywall.tenants order by slug"
-        )
+        text("select id, slug, name, status, job_retention_days, created_at from partywall.tenants order by slug")
     ).all()
     connection.commit()
     return [Tenant(*row) for row in rows]

@@ -81,7 +81,9 @@ class TenantConnection(_Tenanted, psycopg.Connection[TupleRow]):
     def rollback(self) -> None:
         """Roll back. A transaction that never spoke is forgotten without a round trip."""
         self.forget()
-        super().rollback()
+        # One that had to be closed was rolled back by that.
+        if not self.closed:
+            super().rollback()
 
     def wait(self, gen: PQGen[Result], *args: Any, **kwargs: Any) -> Result:
         """Drive the protocol; when interrupted by an exception, cancel the query and drain its answer.

@@ -28,9 +28,7 @@ class PayloadInvalidError(PartywallError):
 
     retryable: ClassVar[bool] = False
 
-    def __init__(
-        self, message: str | None = None, *, errors: list[FieldError], hint: str | None = None, **facts: Any
-    ):
+    def __init__(self, message: str | None = None, *, errors: list[FieldError], hint: str | None = None, **facts: Any):
         super().__init__(message, hint=hint, errors=errors, **facts)
         self.errors = errors
 

@@ -45,9 +45,7 @@ def run_message(declaration: TaskDeclaration, body: Body, message: JobMessage, *
                 _run_attempt(connection, declaration, body, attempt)
 
 
-def _claim(
-    connection: Connection, declaration: TaskDeclaration, message: JobMessage, worker: str
-) -> list[Attempt]:
+def _claim(connection: Connection, declaration: TaskDeclaration, message: JobMessage, worker: str) -> list[Attempt]:
     facts = {"task": declaration.name, "jobs": [str(job_id) for job_id in message.job_ids]}
     try:
         claimed = _claim_once(connection, declaration, message, worker)
@@ -101,9 +99,7 @@ def _result(declaration: TaskDeclaration, returned: Any) -> Any:
     result = declaration.result.dump_python(declaration.result.validate_python(returned), mode="json")
     size = len(json.dumps(result).encode())
     if size > MAX_RESULT_BYTES:
-        raise ResultTooLargeError(
-            size_bytes=size, hint="Keep rows in a table of the tenant's and return a summary."
-        )
+        raise ResultTooLargeError(size_bytes=size, hint="Keep rows in a table of the tenant's and return a summary.")
     return result
 
 
@@ -125,9 +121,7 @@ def _record_failure(
         ) from None
     log.warning("attempt_failed", error=kind, state=state.value)
     # Not the exception itself: its text may quote the tenant's data, and Celery hands it to Flower.
-    raise AttemptFailedError(
-        job=attempt.job_id, attempt=attempt.number, error=kind, state=state.value
-    ) from None
+    raise AttemptFailedError(job=attempt.job_id, attempt=attempt.number, error=kind, state=state.value) from None
 
 
 def _describe(error: Exception) -> dict[str, Any]:

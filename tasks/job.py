@@ -32,9 +32,7 @@ class Job:
     def __init__(self, attempt: Attempt, connection: Connection) -> None:
         self.id = attempt.job_id
         self.attempt = attempt.number
-        self.tenant = JobTenant(
-            id=attempt.context.tenant_id, slug=attempt.tenant_slug, name=attempt.tenant_name
-        )
+        self.tenant = JobTenant(id=attempt.context.tenant_id, slug=attempt.tenant_slug, name=attempt.tenant_name)
         self.state: Any | None = attempt.checkpoint
         """What the last `checkpoint()` kept, also when that was in an earlier attempt. None at first."""
         self.connection = connection

@@ -12,9 +12,7 @@ from db.settings import PartywallSettings
 class TaskSettings(PartywallSettings):
     """The broker, the modules whose tasks exist, and the queues they run on."""
 
-    broker_url: SecretStr | None = Field(
-        None, description="redis://, rediss:// or amqp://, as Celery takes it."
-    )
+    broker_url: SecretStr | None = Field(None, description="redis://, rediss:// or amqp://, as Celery takes it.")
     task_modules: Annotated[str, NoDecode] = Field(
         "tasks.orders,tasks.reports,tasks.maintenance",
         description="Modules that declare tasks, comma separated.",

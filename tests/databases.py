@@ -97,8 +97,6 @@ def make_tenant(slug: str, name: str | None = None) -> TestTenant:
 
 
 def _maintain(server: EmbeddedPostgres, statement: str) -> None:
-    engine = create_engine(
-        plain_url(server.admin_url("postgres")), poolclass=NullPool, isolation_level="AUTOCOMMIT"
-    )
+    engine = create_engine(plain_url(server.admin_url("postgres")), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql(statement)

@@ -48,9 +48,7 @@ class Agent(ABC):
                 self.run()
                 pause = FIRST_PAUSE_SECONDS
             except FAULTS as fault:
-                log.warning(
-                    "agent_interrupted", fault=type(fault).__name__, reason=str(fault), pause_seconds=pause
-                )
+                log.warning("agent_interrupted", fault=type(fault).__name__, reason=str(fault), pause_seconds=pause)
                 self.stopping.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         log.info("agent_stopped")

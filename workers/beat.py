@@ -14,9 +14,7 @@ class MomentScheduler(PersistentScheduler):
     job per tenant, schedule and moment.
     """
 
-    def apply_async(
-        self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any
-    ) -> Any:
+    def apply_async(self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any) -> Any:
         """Send the entry's task."""
         if "schedule" in (entry.kwargs or {}):
             entry.kwargs = {**(entry.kwargs or {}), "moment": moment_of(entry.schedule).isoformat()}

@@ -27,9 +27,7 @@ class Reaper(Agent):
         with platform_connection(self.role) as connection:
             expired = expire_leases(connection, limit=self.batch_limit)
         for lease in expired:
-            log.warning(
-                "lease_expired", job=str(lease.job_id), attempt=lease.attempt, state=lease.state.value
-            )
+            log.warning("lease_expired", job=str(lease.job_id), attempt=lease.attempt, state=lease.state.value)
         return len(expired)
 
     def run(self) -> None:

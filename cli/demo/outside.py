@@ -70,22 +70,32 @@ def forged_messages_are_dropped(
 
 def flower_finds_only_its_tasks(flower_url: str, mine: DemoTenant, tally: TenantTally) -> Check:
     """Search Flower for the tenant's tasks: all of its jobs, and nobody else's."""
-
-    def found() -> list[dict[str, object]]:
-        answer = httpx.get(
-            f"{flower_url}/api/tasks",
-            params={"search": f"kwargs:tenant={mine.slug}"},
-            timeout=10,
-            trust_env=False,  # no proxy between us and the loopback interface
+    tried = f"Flower, kwargs:tenant={mine.slug}"
+    jobs = set(tally.jobs)
+    try:
+        # It hears of a task a moment after the task has ended.
+        wait_until(
+            lambda: jobs <= {task["job"] for task in _in_flower(flower_url, mine)},
+            timeout_seconds=SHOWN_WITHIN_SECONDS,
+            interval_seconds=0.2,
         )
-        return [ast.literal_eval(task["kwargs"]) for task in answer.raise_for_status().json().values()]
-
-    wait_until(lambda: set(tally.jobs) <= {task["job"] for task in found()}, timeout_seconds=SHOWN_WITHIN_SECONDS)
-    tasks = found()
-    all_there = {task["job"] for task in tasks} == set(tally.jobs)
+        tasks = _in_flower(flower_url, mine)
+    except httpx.HTTPError as error:
+        return Check(tried, False, f"Flower did not answer: {str(error) or type(error).__name__}")
     all_own = all(task["tenant"] == mine.slug for task in tasks)
     return Check(
-        f"Flower, kwargs:tenant={mine.slug}",
-        all_there and all_own,
-        f"{len(tasks)} tasks for {len(tally.jobs)} jobs, " + ("all its own" if all_own else "not all its own"),
+        tried,
+        all_own and {task["job"] for task in tasks} == jobs,
+        f"{len(tasks)} tasks for {len(jobs)} jobs, " + ("all its own" if all_own else "not all its own"),
     )
+
+
+def _in_flower(flower_url: str, tenant: DemoTenant) -> list[dict[str, str]]:
+    """Return what Flower shows of each task it finds for the tenant: its tenant and its job."""
+    answer = httpx.get(
+        f"{flower_url}/api/tasks",
+        params={"search": f"kwargs:tenant={tenant.slug}"},
+        timeout=10,
+        trust_env=False,  # no proxy between us and the loopback interface
+    )
+    return [ast.literal_eval(task["kwargs"]) for task in answer.raise_for_status().json().values()]

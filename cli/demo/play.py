@@ -5,9 +5,10 @@ from contextlib import closing
 from pathlib import Path
 
 from cli.demo import books, report
-from cli.demo.api import Api
+from cli.demo.api import Api, Refused
 from cli.demo.checks import Check
 from cli.demo.cutting import ROWS_PER_PART
+from cli.demo.errors import ChecksFailedError
 from cli.demo.events import Access, CutDone, Order
 from cli.demo.production import produce
 from cli.demo.proofs import Proofs
@@ -34,7 +35,7 @@ class Play:
         """Play it and return every check that was made.
 
         Raises:
-            ProducerError: it broke off.
+            ProducerError, ChecksFailedError: it broke off.
         """
         self._screen.heading("The work")
         tenants, neighbour = self._create_tenants()
@@ -100,13 +101,16 @@ class Play:
 
     def _try_the_wall(self, tenants: Sequence[DemoTenant], neighbour: DemoTenant | None, tally: Tally) -> list[Check]:
         proofs = Proofs(tenants, neighbour, tally, self._home.log("worker"))
-        with Api(self._api_url) as api:
-            return [
-                *proofs.inside(),
-                *proofs.over_http(api),
-                *proofs.through_the_broker(api, self._broker_url),
-                *proofs.in_flower(self._flower_url),
-            ]
+        try:
+            with Api(self._api_url) as api:
+                return [
+                    *proofs.inside(),
+                    *proofs.over_http(api),
+                    *proofs.through_the_broker(api, self._broker_url),
+                    *proofs.in_flower(self._flower_url),
+                ]
+        except Refused as error:
+            raise ChecksFailedError("the API refused what its own tenant asked for", answer=error) from error
 
     def _show(self, heading: str, checks: list[Check]) -> list[Check]:
         self._screen.heading(heading)

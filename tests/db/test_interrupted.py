@@ -8,8 +8,8 @@ from types import FrameType
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
+from db import attempts
 from db.engine import engine_for
 from db.roles import Role
 from db.session import platform_connection
@@ -89,12 +89,17 @@ def test_whenever_it_strikes_the_next_user_finds_a_clean_connection(acme: TestTe
 
     for _ in range(150):
         seconds = chance.uniform(0.0001, 0.008)
-        with suppress(TimeLimitError, DBAPIError), time_limit(seconds), body_of(attempt) as connection:
-            while True:
-                connection.execute(text("select partywall.current_tenant_id()"))
-                connection.execute(text("select set_config('partywall.left_behind', 'yes', false)"))
-                connection.execute(text("select pg_advisory_lock(7)"))
-                connection.commit()
+        # Struck inside a destructor or in the middle of SQLAlchemy's own bookkeeping, the exception is lost or becomes
+        # another one. So the body ends by itself, and whatever it raises is as good as the time limit.
+        with body_of(attempt) as connection:
+            with suppress(Exception), time_limit(seconds):
+                for _ in range(50):
+                    connection.execute(text("select partywall.current_tenant_id()"))
+                    connection.execute(text("select set_config('partywall.left_behind', 'yes', false)"))
+                    connection.execute(text("select pg_advisory_lock(7)"))
+                    connection.commit()
+            attempts.abandon(connection)
+            assert connection.execute(text("select partywall.current_tenant_id()")).scalar_one() == acme.id
         with platform_connection(Role.WORKER) as connection:
             found = connection.execute(
                 text("""

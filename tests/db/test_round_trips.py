@@ -23,7 +23,7 @@ from db.session import (
 from db.transport import plain_url
 from tests.databases import Database, TestTenant
 from tests.db.work import claim_one, enqueue_one
-from tests.proxy import CountingProxy
+from bench.counting_proxy import CountingProxy
 
 pytestmark = pytest.mark.usefixtures("pool_of_one")
 

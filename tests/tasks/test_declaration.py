@@ -64,7 +64,7 @@ def test_a_refused_payload_is_not_quoted() -> None:
     assert "my secret" not in str(refused.value)
 
 
-def without_annotations(job, payload):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def without_annotations(job, payload):  # type: ignore[no-untyped-def]
     """Lack what a declaration is read from."""
 
 

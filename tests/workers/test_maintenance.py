@@ -28,9 +28,7 @@ def flower_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def site(
-    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, flower_port: int
-) -> Iterator[Site]:
+def site(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, flower_port: int) -> Iterator[Site]:
     """A whole system in which two beats start maintenance every second, one of them by accident."""
     directory = tmp_path_factory.mktemp("site_maintenance")
     with Site.running(postgres, directory, task_modules="tasks.maintenance", name="maintenance") as running:
@@ -60,9 +58,7 @@ def answers(port: int) -> bool:
 
 
 def test_maintenance_runs_once_per_active_tenant_and_moment(site: Site) -> None:
-    wait_until(
-        lambda: len([run for run in site.database.ask(RUNS) if run[2] == "succeeded"]) >= 6, timeout_seconds=60
-    )
+    wait_until(lambda: len([run for run in site.database.ask(RUNS) if run[2] == "succeeded"]) >= 6, timeout_seconds=60)
     runs = site.database.ask(RUNS)
     keys_by_tenant = {slug: sorted(str(run[1]) for run in runs if run[0] == slug) for slug in {run[0] for run in runs}}
 

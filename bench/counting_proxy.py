@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class CountingProxy:
     _listener: socket.socket = field(init=False)
     _lines: list[_Line] = field(default_factory=list)
     _turns: int = 0
+    _delay_seconds: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -75,6 +77,15 @@ class CountingProxy:
         yield made
         made.count = self._turns - before
 
+    @contextmanager
+    def delaying(self, seconds: float) -> Iterator[None]:
+        """Hold every chunk back for `seconds` while the block runs, in both directions: a network in between."""
+        self._delay_seconds = seconds
+        try:
+            yield
+        finally:
+            self._delay_seconds = 0.0
+
     def cut(self) -> None:
         """Sever every open line, in both directions, without a goodbye."""
         with self._lock:
@@ -105,14 +116,20 @@ class CountingProxy:
                     if not line.is_waiting and chunk != _FLUSH:
                         line.is_waiting = True
                         self._turns += 1
+                self._hold_back()
                 _send(line.server, chunk)
             _hang_up(line.server)
+
+    def _hold_back(self) -> None:
+        if self._delay_seconds:
+            time.sleep(self._delay_seconds)
 
     def _forward_answers(self, line: _Line) -> None:
         with line.server:
             while chunk := _received(line.server):
                 with self._lock:
                     line.is_waiting = False
+                self._hold_back()
                 _send(line.client, chunk)
             _hang_up(line.client)
 
