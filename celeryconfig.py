@@ -3,7 +3,7 @@
 from celery.schedules import crontab, schedule
 from kombu import Queue
 
-from tasks.declaring import PLATFORM_QUEUE
+from tasks.registry import PLATFORM_QUEUE
 from tasks.routing import route
 from tasks.settings import TaskSettings
 
@@ -25,7 +25,7 @@ task_send_sent_event = False  # would add a Flower series for every producer pid
 
 # -- who keeps a message until when ---------------------------------------------------------------
 task_acks_late = True  # a cold or soft shutdown hands the message back; the claim in PostgreSQL stops doubles
-task_reject_on_worker_lost = True  # at once; the claim bounds the loop that this alone would be
+task_reject_on_worker_lost = True  # the broker lets go at once; the job itself waits for its lease to end
 task_acks_on_timeout = True  # False looped without end; the database decides on retries
 worker_prefetch_multiplier = 1  # a hoarded message waits behind a long body; its job shows as dispatched
 broker_connection_retry_on_startup = True

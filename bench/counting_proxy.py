@@ -3,9 +3,10 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
@@ -110,28 +111,46 @@ class CountingProxy:
             threading.Thread(target=self._forward_answers, args=(line,), daemon=True).start()
 
     def _forward_requests(self, line: _Line) -> None:
-        with line.client:
+        with line.client, self._carrier(line.server) as carry:
             while chunk := _received(line.client):
                 with self._lock:
                     if not line.is_waiting and chunk != _FLUSH:
                         line.is_waiting = True
                         self._turns += 1
-                self._hold_back()
-                _send(line.server, chunk)
-            _hang_up(line.server)
-
-    def _hold_back(self) -> None:
-        if self._delay_seconds:
-            time.sleep(self._delay_seconds)
+                carry(chunk)
+        _hang_up(line.server)
 
     def _forward_answers(self, line: _Line) -> None:
-        with line.server:
+        with line.server, self._carrier(line.client) as carry:
             while chunk := _received(line.server):
                 with self._lock:
                     line.is_waiting = False
-                self._hold_back()
-                _send(line.client, chunk)
-            _hang_up(line.client)
+                carry(chunk)
+        _hang_up(line.client)
+
+    @contextmanager
+    def _carrier(self, end: socket.socket) -> Iterator[Callable[[bytes], None]]:
+        """Give a function that delivers a chunk after the delay, without holding up the chunk behind it."""
+        under_way: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
+
+        def deliver() -> None:
+            while (arrival := under_way.get())[1]:
+                time.sleep(max(0.0, arrival[0] - time.monotonic()))
+                _send(end, arrival[1])
+
+        def carry(chunk: bytes) -> None:
+            if self._delay_seconds:
+                under_way.put((time.monotonic() + self._delay_seconds, chunk))
+            else:
+                _send(end, chunk)
+
+        courier = threading.Thread(target=deliver, daemon=True)
+        courier.start()
+        try:
+            yield carry
+        finally:
+            under_way.put((0.0, b""))
+            courier.join()
 
 
 def _received(end: socket.socket) -> bytes:

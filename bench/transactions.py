@@ -37,8 +37,19 @@ def measure() -> dict[str, float]:
             os.environ[f"PARTYWALL_{role.value.upper()}_DATABASE_URL"] = proxy.url(server.url(role.login, PASSWORD))
         context = _tenant()
         bare = create_engine(plain_url(proxy.url(server.url(Role.API.login, PASSWORD))))
-        figures = _round_trips(proxy, bare, context) | _rates(proxy, bare, context) | _liveness()
+        figures = _round_trips(proxy, bare, context)
+        with proxy.delaying(0.0005):
+            figures |= _rates(bare, context, count=100, suffix="_at_one_millisecond")
         bare.dispose()
+        dispose_engines()
+
+        for role in Role:
+            os.environ[f"PARTYWALL_{role.value.upper()}_DATABASE_URL"] = server.url(role.login, PASSWORD)
+        for suffix, arguments in (("", {}), ("_unnamed", {"prepare_threshold": None})):
+            direct = create_engine(plain_url(server.url(Role.API.login, PASSWORD)), connect_args=arguments)
+            figures |= _rates(direct, context, count=TRANSACTIONS, suffix=suffix)
+            direct.dispose()
+        figures |= _liveness()
         dispose_engines()
         return figures
 
@@ -58,7 +69,9 @@ def _round_trips_of_a_job(proxy: CountingProxy, context: TenantContext) -> dict[
     with tenant_session(context, role=Role.API) as session:
         jobs.enqueue(session, task_name="bench", payload={}, queue="default", max_attempts=1)
     with platform_connection(Role.DISPATCHER) as connection:
-        (job,) = dispatching.dispatch(connection, batch_limit=1, in_flight_limit=1, resend_after_seconds=60)
+        (job,) = dispatching.dispatch(
+            connection, queue="default", known_tasks=None, batch_limit=1, in_flight_limit=1, resend_after_seconds=60
+        )
     with platform_connection(Role.WORKER) as connection:
         connection.execute(QUESTION)
         connection.commit()
@@ -80,18 +93,14 @@ def _round_trips_of_a_job(proxy: CountingProxy, context: TenantContext) -> dict[
     return {"round_trips_platform_call": claiming.count, "round_trips_finish": finishing.count}
 
 
-def _rates(proxy: CountingProxy, bare: Engine, context: TenantContext) -> dict[str, float]:
-    figures: dict[str, float] = {}
+def _rates(bare: Engine, context: TenantContext, *, count: int, suffix: str) -> dict[str, float]:
     with bare.connect() as connection, _tenant_connection(context) as tenant:
-        for suffix, delay_seconds, count in (("", 0.0, TRANSACTIONS), ("_at_one_millisecond", 0.0005, 100)):
-            with proxy.delaying(delay_seconds):
-                bare_rate, tenant_rate = _alternate(
-                    lambda: _transaction(connection), lambda: _transaction(tenant), count
-                )
-            figures[f"bare_transactions_per_second{suffix}"] = bare_rate
-            figures[f"tenant_transactions_per_second{suffix}"] = tenant_rate
-            figures[f"tenant_rate_over_bare{suffix}"] = tenant_rate / bare_rate
-    return figures
+        bare_rate, tenant_rate = _alternate(lambda: _transaction(connection), lambda: _transaction(tenant), count)
+    return {
+        f"bare_transactions_per_second{suffix}": bare_rate,
+        f"tenant_transactions_per_second{suffix}": tenant_rate,
+        f"tenant_rate_over_bare{suffix}": tenant_rate / bare_rate,
+    }
 
 
 def _liveness() -> dict[str, float]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
+import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, bindparam, text
@@ -157,14 +158,21 @@ def abandon(connection: Connection) -> None:
     driver.rollback()
     if driver.closed:
         connection.invalidate()
+    # Interrupted on its way to BEGIN, it believes that it is still beginning and would never begin again by itself.
+    connection.begin().rollback()
 
 
 def interrupt(connection: Connection) -> bool:
     """Cancel the query that the connection is executing; return False when there is none. From any thread."""
+    if connection.closed or connection.invalidated:
+        return False
     driver = _driver(connection)
     if driver.pgconn.transaction_status != TransactionStatus.ACTIVE:
         return False
-    driver.cancel_safe(timeout=CANCEL_TIMEOUT_SECONDS)
+    try:
+        driver.cancel_safe(timeout=CANCEL_TIMEOUT_SECONDS)
+    except psycopg.Error:
+        return False
     return True
 
 

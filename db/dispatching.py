@@ -1,6 +1,6 @@
 """What the dispatcher and the reaper ask of the database. Both see ids and timing, never a payload."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -31,13 +31,32 @@ class ExpiredLease:
     state: JobState
 
 
+_DISPATCH = text("""
+    select *
+    from partywall.dispatch(
+        :queue, :known_tasks, :batch_limit, :in_flight_limit, make_interval(secs => :resend_after)
+    )
+""")
+
+
 def dispatch(
-    connection: Connection, *, batch_limit: int, in_flight_limit: int, resend_after_seconds: float
+    connection: Connection,
+    *,
+    queue: str,
+    known_tasks: Sequence[str] | None,
+    batch_limit: int,
+    in_flight_limit: int,
+    resend_after_seconds: float,
 ) -> list[Dispatched]:
-    """Return the jobs the broker is to be told of next, already committed as `dispatched`. One round trip."""
+    """Return the jobs of a queue the broker is to be told of next, already committed as `dispatched`.
+
+    Jobs of a task that is not among `known_tasks` wait; None sends all. One round trip.
+    """
     rows = connection.execute(
-        text("select * from partywall.dispatch(:batch_limit, :in_flight_limit, make_interval(secs => :resend_after))"),
+        _DISPATCH,
         {
+            "queue": queue,
+            "known_tasks": None if known_tasks is None else list(known_tasks),
             "batch_limit": batch_limit,
             "in_flight_limit": in_flight_limit,
             "resend_after": resend_after_seconds,

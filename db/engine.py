@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolResetState, QueuePool
 
 from db.context import TenantContext
-from db.errors import NoTenantError, PartywallError, from_database
+from db.errors import PartywallError, from_database
 from db.roles import Role
 from db.settings import DatabaseSettings
 from db.transport import Opening, connect, connect_async, is_alive, is_settled
@@ -30,6 +30,7 @@ FENCE: Final = "partywall_fence"
 connection, because a connection that is lost halfway is replaced by another, which has to be fenced too."""
 
 _engines: dict[Role, Engine] = {}
+_least_connections = 0
 _async_engines: dict[Role, AsyncEngine] = {}
 
 
@@ -58,6 +59,16 @@ def async_engine_for(role: Role) -> AsyncEngine:
     return engine
 
 
+def need_connections(count: int) -> None:
+    """Let every pool of this process that is made from now on lend at least `count` connections at once."""
+    global _least_connections
+    _least_connections = count
+
+
+def _overflow(settings: DatabaseSettings) -> int:
+    return max(settings.pool_size, _least_connections - settings.pool_size)
+
+
 def build_engine(url: str, *, settings: DatabaseSettings, application_name: str) -> Engine:
     """Return a guarded engine for a DSN. Most code wants `engine_for()`."""
     engine = create_engine(
@@ -67,7 +78,7 @@ def build_engine(url: str, *, settings: DatabaseSettings, application_name: str)
         ),
         poolclass=QueuePool,
         pool_size=settings.pool_size,
-        max_overflow=settings.pool_size,
+        max_overflow=_overflow(settings),
         **_POOL_HABITS,
     )
     _guard(engine)
@@ -83,7 +94,7 @@ def build_async_engine(url: str, *, settings: DatabaseSettings, application_name
         ),
         poolclass=AsyncAdaptedQueuePool,
         pool_size=settings.pool_size,
-        max_overflow=settings.pool_size,
+        max_overflow=_overflow(settings),
         **_POOL_HABITS,
     )
     _guard(engine.sync_engine)
@@ -118,13 +129,14 @@ def opening(context: TenantContext | None, *, one_statement: bool) -> Opening:
 
 
 def _on_begin(connection: Connection) -> None:
+    driver: Any = connection.connection.driver_connection
     options = connection.get_execution_options()
     if TENANT not in options:
-        raise NoTenantError(
-            hint="Open the transaction with tenant_session(), or with platform_connection() where no tenant is meant."
-        )
+        # PostgreSQL refuses. Raised here, an error would leave SQLAlchemy in the belief that it is still beginning:
+        # the next statement would run without BEGIN.
+        driver.opening = (("begin", ()), ("select partywall.current_tenant_id()", ()))
+        return
     one_statement = options.get(ONE_STATEMENT, False)
-    driver: Any = connection.connection.driver_connection
     driver.opening = opening(options[TENANT], one_statement=one_statement)
     driver.fence = None if one_statement else options.get(FENCE)
 

@@ -24,6 +24,8 @@ from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 from psycopg.rows import TupleRow
 
+from db.transaction_control import may_hold_several, refuse_transaction_control
+
 Statement = tuple[str, tuple[Any, ...]]
 """SQL with %s placeholders and what is bound to them. A token is always bound: a literal shows in pg_stat_activity."""
 
@@ -74,16 +76,17 @@ class TenantConnection(_Tenanted, psycopg.Connection[TupleRow]):
                     psycopg.Cursor(self).execute(*_spoken(statement))
         except BaseException:
             # SQLAlchemy takes a COMMIT that failed for the end of the transaction. A fence that fails ends nothing.
-            if not self.closed:
-                super().rollback()
+            self.rollback()
             raise
 
     def rollback(self) -> None:
         """Roll back. A transaction that never spoke is forgotten without a round trip."""
         self.forget()
-        # One that had to be closed was rolled back by that.
-        if not self.closed:
+        if is_settled(self):
             super().rollback()
+        else:
+            # No statement can follow here. PostgreSQL rolls back what is cut off.
+            self.close()
 
     def wait(self, gen: PQGen[Result], *args: Any, **kwargs: Any) -> Result:
         """Drive the protocol; when interrupted by an exception, cancel the query and drain its answer.
@@ -137,12 +140,27 @@ class TenantCursor(psycopg.Cursor[TupleRow]):
         return _opening_pipeline(cast("TenantConnection", self.connection))
 
     def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
-        with self._with_opening():
+        with self._one_statement(query), self._with_opening():
             return super().execute(query, params, **options)
 
     def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
-        with self._with_opening():
+        with self._one_statement(query), self._with_opening():
             super().executemany(query, params_seq, **options)
+
+    @contextmanager
+    def _one_statement(self, query: Any) -> Iterator[None]:
+        """While a fence stands, let no text end the transaction that the fence is to see the end of."""
+        connection = cast("TenantConnection", self.connection)
+        if connection.fence is None:
+            yield
+            return
+        refuse_transaction_control(query)
+        if not may_hold_several(query):
+            yield
+            return
+        # In a pipeline the server takes one statement a text, so no `commit` can follow behind a semicolon.
+        with connection.pipeline():
+            yield
 
     @contextmanager
     def copy(self, *args: Any, **kwargs: Any) -> Iterator[psycopg.Copy]:

@@ -37,7 +37,8 @@ class Wakeups:
         Raises:
             SessionLostError: PostgreSQL closed the session.
         """
-        return any(True for _ in self._connection.notifies(timeout=timeout_seconds, stop_after=1))
+        # To the end: what is left unread is kept, and every later wait would return at once.
+        return len(list(self._connection.notifies(timeout=timeout_seconds, stop_after=1))) > 0
 
 
 @contextmanager

@@ -45,6 +45,35 @@ begin
 end
 $roles$;
 
+-- Sessions of one role see and end each other's queries, and large objects belong to the role, not to a
+-- tenant. PostgreSQL grants all of that to PUBLIC; only a superuser can take it back, for this database.
+do $side_channels$
+declare
+    procedure regprocedure;
+begin
+    if not (select rolsuper from pg_roles where rolname = current_user) then
+        return;
+    end if;
+    for procedure in
+        select oid
+        from pg_proc
+        where pronamespace = 'pg_catalog'::regnamespace
+          and (
+            proname like 'lo\_%'
+            or proname in (
+                'loread', 'lowrite', 'lo_export', 'lo_import',
+                'pg_terminate_backend', 'pg_cancel_backend',
+                'pg_stat_get_activity', 'pg_stat_get_backend_activity', 'pg_stat_get_backend_idset'
+            )
+          )
+    loop
+        execute format('revoke execute on function %s from public', procedure);
+    end loop;
+    revoke select on pg_stat_activity, pg_stat_ssl, pg_stat_gssapi, pg_stat_replication, pg_largeobject_metadata
+    from public;
+end
+$side_channels$;
+
 do $database$
 declare
     login text;

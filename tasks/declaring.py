@@ -10,9 +10,7 @@ from tasks import registry
 from tasks.base import PlatformTask, TenantTask
 from tasks.declaration import HARD_LIMIT_GRACE_SECONDS, Body, TaskDeclaration
 from tasks.retrying import RetryPolicy
-
-PLATFORM_QUEUE = "platform"
-"""Where tenantless tasks run."""
+from tasks.settings import TaskSettings
 
 
 def task(
@@ -42,7 +40,7 @@ def task(
         declaration = TaskDeclaration.of(
             body,
             name=name,
-            queue=queue or (PLATFORM_QUEUE if tenantless else "default"),
+            queue=queue or _usual_queue(tenantless=tenantless),
             retry=RetryPolicy(
                 max_attempts=max_attempts, base_seconds=retry_base_seconds, cap_seconds=retry_cap_seconds
             ),
@@ -68,3 +66,7 @@ def task(
         return shared_task(**(options | celery_options))(body)
 
     return declare
+
+
+def _usual_queue(*, tenantless: bool) -> str:
+    return registry.PLATFORM_QUEUE if tenantless else TaskSettings.load().queue_names[0]

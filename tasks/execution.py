@@ -10,7 +10,14 @@ from sqlalchemy.exc import DBAPIError
 
 from db import attempts
 from db.attempts import Attempt
-from db.errors import LeaseLostError, TenantDeletingError, TenantSuspendedError, TenantUnknownError
+from db.errors import (
+    LeaseLostError,
+    PartywallError,
+    TenantDeletingError,
+    TenantSuspendedError,
+    TenantUnknownError,
+    TokenExpiredError,
+)
 from db.roles import Role
 from db.session import become, platform_connection
 from tasks.declaration import Body, TaskDeclaration
@@ -34,6 +41,7 @@ def run_message(declaration: TaskDeclaration, body: Body, message: JobMessage, *
         celery.exceptions.Reject: nothing was run, loudly: the tenant may not work, or there is no job to claim.
         AttemptFailedError: an attempt failed; its job's row says why and when it runs again.
     """
+    failures: list[AttemptFailedError] = []
     with platform_connection(Role.WORKER) as connection:
         for attempt in _claim(connection, declaration, message, worker):
             with structlog.contextvars.bound_contextvars(
@@ -42,7 +50,13 @@ def run_message(declaration: TaskDeclaration, body: Body, message: JobMessage, *
                 attempt=attempt.number,
                 task=declaration.name,
             ):
-                _run_attempt(connection, declaration, body, attempt)
+                try:
+                    _run_attempt(connection, declaration, body, attempt)
+                except AttemptFailedError as failure:
+                    # The message's other jobs are claimed: they run, whatever became of this one.
+                    failures.append(failure)
+    if failures:
+        raise failures[0]
 
 
 def _claim(connection: Connection, declaration: TaskDeclaration, message: JobMessage, worker: str) -> list[Attempt]:
@@ -87,8 +101,8 @@ def _run_attempt(connection: Connection, declaration: TaskDeclaration, body: Bod
             returned = body(job, payload)
             job.flush()
         attempts.finish(connection, result=_result(declaration, returned))
-    except Exception as error:  # noqa: BLE001 - the edge: whatever a body raises is recorded here, and answered
-        _record_failure(connection, declaration, job, attempt, error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge: whatever a body raises is recorded here
+        _record_failure(connection, declaration, attempt, error)
     else:
         log.info("attempt_succeeded")
     finally:
@@ -104,27 +118,37 @@ def _result(declaration: TaskDeclaration, returned: Any) -> Any:
 
 
 def _record_failure(
-    connection: Connection, declaration: TaskDeclaration, job: Job, attempt: Attempt, error: Exception
+    connection: Connection, declaration: TaskDeclaration, attempt: Attempt, error: BaseException
 ) -> None:
-    attempts.abandon(connection)
     kind = type(error).__name__
     try:
+        attempts.abandon(connection)
         state = attempts.fail(
             connection,
             error=_describe(error),
             retry_after_seconds=declaration.retry.delay_after(attempt.number, error),
         )
-    except LeaseLostError:
+    except (LeaseLostError, TokenExpiredError):
+        # The token lives as long as the lease did: either way the job is the reaper's or another attempt's.
         log.warning("attempt_superseded", error=kind)
         raise AttemptFailedError(
             "the attempt lost its lease", job=attempt.job_id, attempt=attempt.number, error=kind
+        ) from None
+    except (DBAPIError, PartywallError) as away:
+        # The lease will run out and the reaper gives the job back. Not chained: the body's error may quote data.
+        log.error("failure_not_recorded", error=kind, because=type(away).__name__)
+        raise AttemptFailedError(
+            "the attempt failed, and the database could not be told",
+            job=attempt.job_id,
+            attempt=attempt.number,
+            error=kind,
         ) from None
     log.warning("attempt_failed", error=kind, state=state.value)
     # Not the exception itself: its text may quote the tenant's data, and Celery hands it to Flower.
     raise AttemptFailedError(job=attempt.job_id, attempt=attempt.number, error=kind, state=state.value) from None
 
 
-def _describe(error: Exception) -> dict[str, Any]:
+def _describe(error: BaseException) -> dict[str, Any]:
     """Return what the job's row keeps: {type, message, traceback}, without secrets, the end of a long one."""
     lines = "".join(traceback.format_exception(error))
     return {

@@ -8,6 +8,9 @@ from tasks.declaration import TaskDeclaration
 from tasks.errors import TaskDeclarationError, UnknownTaskError
 from tasks.settings import TaskSettings
 
+PLATFORM_QUEUE = "platform"
+"""Where tenantless tasks run."""
+
 _declared: dict[str, TaskDeclaration] = {}
 
 
@@ -21,8 +24,16 @@ def declare(declaration: TaskDeclaration, *, module: str) -> None:
     """Enter a task. A module that is imported again may declare its own tasks again.
 
     Raises:
-        TaskDeclarationError: another module has a task of this name.
+        TaskDeclarationError: another module has a task of this name, or nobody serves its queue.
     """
+    queues = [*TaskSettings.load().queue_names, PLATFORM_QUEUE]
+    if declaration.queue not in queues:
+        raise TaskDeclarationError(
+            "the task's queue is not declared",
+            task=declaration.name,
+            queue=declaration.queue,
+            hint=f"PARTYWALL_QUEUES names the queues of jobs: {', '.join(queues)}.",
+        )
     owner = _modules.setdefault(declaration.name, module)
     if owner != module:
         raise TaskDeclarationError(

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from db import attempts
 
@@ -19,9 +20,9 @@ def soft_time_limit(seconds: float, connection: Connection) -> Iterator[None]:
     """Raise SoftTimeLimitExceeded inside the block when it takes longer.
 
     In a process of its own (prefork) Celery signals the main thread and nothing is done here. Elsewhere the running
-    query is cancelled and the exception is raised in the thread at its next Python instruction.
+    query is cancelled, or the exception is raised in the thread at its next Python instruction.
     """
-    if threading.current_thread() is threading.main_thread():
+    if _signalled_by_celery:
         yield
         return
     watchdog = _Watchdog(seconds, connection)
@@ -34,7 +35,21 @@ def soft_time_limit(seconds: float, connection: Connection) -> Iterator[None]:
             raise SoftTimeLimitExceeded(seconds) from error
         raise
     finally:
-        watchdog.stop()
+        try:
+            watchdog.stop()
+        except SoftTimeLimitExceeded:
+            # It struck on the way in. The next one is a quarter of a second away; now there will be none.
+            watchdog.stop()
+            raise
+
+
+_signalled_by_celery = False
+
+
+def leave_limits_to_celery() -> None:
+    """Say that this process has one body at a time, which Celery's main process signals."""
+    global _signalled_by_celery
+    _signalled_by_celery = True
 
 
 class _Watchdog:
@@ -44,8 +59,9 @@ class _Watchdog:
         self._seconds = seconds
         self._connection = connection
         self._body = threading.get_ident()
-        self._ended = threading.Event()
         self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._over = False
         self._barked = False
         self._thread = threading.Thread(target=self._watch, name="soft-time-limit", daemon=True)
 
@@ -54,24 +70,32 @@ class _Watchdog:
 
     def stop(self) -> bool:
         """Return whether the time was up. An exception that was asked for and not yet raised is taken back."""
+        # First, and in one instruction: the exception may strike anywhere below, and the next body on this thread,
+        # another tenant's perhaps, must not be the one that is ended.
+        self._over = True
+        self._ended.set()
         with self._lock:
-            if self._barked and not self._ended.is_set():
+            if self._barked:
                 _raise_in(self._body, None)
-            self._ended.set()
             return self._barked
 
     def _watch(self) -> None:
         pause = self._seconds
-        while not self._ended.wait(pause):
+        while not self._ended.wait(pause) and not self._over:
             with self._lock:
-                if not self._ended.is_set():
+                if not self._over:
                     self._bark()
             pause = BARK_AGAIN_SECONDS
 
     def _bark(self) -> None:
         self._barked = True
+        try:
+            cancelled = attempts.interrupt(self._connection)
+        except SQLAlchemyError:
+            # The connection is being replaced under us: nothing to cancel, but the body is still there.
+            cancelled = False
         # Never in the middle of a query: the exception would break the protocol off and cost the connection.
-        if not attempts.interrupt(self._connection):
+        if not cancelled:
             _raise_in(self._body, SoftTimeLimitExceeded)
 
 

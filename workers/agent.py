@@ -9,8 +9,8 @@ import structlog
 
 from db.roles import Role
 from tasks.logs import configure_logging
+from tasks.startup import require_ready
 from workers.faults import FAULTS
-from workers.process import require_ready
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 5.0

@@ -1,9 +1,13 @@
 """The dispatcher: tells the broker which jobs run next. One leads; a standby takes over when its session ends."""
 
+from sqlalchemy import Connection
+
 from db.dispatching import dispatch, undo_dispatch
 from db.roles import Role
 from db.session import platform_connection
 from db.wakeups import open_wakeups
+from tasks import registry
+from tasks.settings import TaskSettings
 from workers.agent import Agent
 from workers.application import app
 from workers.publishing import publish
@@ -24,22 +28,30 @@ class Dispatcher(Agent):
         self, *, batch_limit: int = 100, in_flight_limit: int = 500, resend_after_seconds: float = 30.0
     ) -> None:
         super().__init__()
+        registry.load()
+        self.queues = TaskSettings.load().queue_names
+        self.known_tasks = [each.name for each in registry.declared().values() if not each.tenantless]
         self.batch_limit = batch_limit
         self.in_flight_limit = in_flight_limit
         self.resend_after_seconds = resend_after_seconds
 
     def run_once(self) -> int:
-        """Dispatch at most one batch; return how many messages the broker took."""
+        """Dispatch at most one batch of each queue; return how many messages the broker took."""
         with platform_connection(self.role) as connection:
-            dispatched = dispatch(
-                connection,
-                batch_limit=self.batch_limit,
-                in_flight_limit=self.in_flight_limit,
-                resend_after_seconds=self.resend_after_seconds,
-            )
-            unsent = publish(app, dispatched)
-            if unsent:
-                undo_dispatch(connection, unsent)
+            return sum(self._dispatch_queue(connection, queue) for queue in self.queues)
+
+    def _dispatch_queue(self, connection: Connection, queue: str) -> int:
+        dispatched = dispatch(
+            connection,
+            queue=queue,
+            known_tasks=self.known_tasks,
+            batch_limit=self.batch_limit,
+            in_flight_limit=self.in_flight_limit,
+            resend_after_seconds=self.resend_after_seconds,
+        )
+        unsent = publish(app, dispatched)
+        if unsent:
+            undo_dispatch(connection, unsent)
         return len(dispatched) - len(unsent)
 
     def run(self) -> None:
@@ -48,9 +60,11 @@ class Dispatcher(Agent):
             pause = SWEEP_SECONDS
             while not self.stopping.is_set():
                 if not wakeups.lead():
-                    self.stopping.wait(SWEEP_SECONDS)
+                    # Listening all the same: what is not read would pile up, here and in the server.
+                    wakeups.wait(SWEEP_SECONDS)
                 elif self.run_once() > 0:
                     pause = BUSY_PAUSE_SECONDS
+                    wakeups.wait(0)
                 else:
                     wakeups.wait(pause)
                     pause = min(pause * 2, SWEEP_SECONDS)

@@ -1,13 +1,17 @@
 -- Choosing what the broker is told next. Called by the leading dispatcher alone; SKIP LOCKED makes a
 -- second caller harmless.
 
--- Moves the oldest ready jobs of active tenants to `dispatched` and returns what to send, at most
--- `batch_limit`, and never so many that more than `in_flight_limit` are at the broker: work waits here,
--- where order, pause and cancellation can still act on it.
+-- Moves the oldest ready jobs of one queue to `dispatched` and returns what to send, at most `batch_limit`,
+-- and never so many that more than `in_flight_limit` of the queue are at the broker: work waits here, where
+-- order, suspension and cancellation can still act on it. Each queue has a window of its own, so one that
+-- nobody serves holds up no other. Only `known_tasks` are sent, null for all: a worker would drop any other.
 --
--- A job sent more than `resend_after` ago and never claimed is returned again with the nonce it had: the
--- broker may have lost the message, and if it has not, the first claim wins and the second finds nothing.
-create or replace function partywall.dispatch(batch_limit integer, in_flight_limit integer, resend_after interval)
+-- A job that was sent and not claimed within `resend_after` is sent again with the nonce it had: the broker
+-- may have lost the message, and if it has not, the first claim wins and the second finds nothing. The pause
+-- doubles with every send, so that a queue whose workers are away for a day does not fill the broker.
+create or replace function partywall.dispatch(
+    from_queue text, known_tasks text[], batch_limit integer, in_flight_limit integer, resend_after interval
+)
 returns table (tenant_id uuid, tenant_slug text, job_id uuid, task_name text, queue text, nonce uuid)
 language plpgsql
 volatile
@@ -24,29 +28,37 @@ begin
     from partywall.jobs as jobs
     inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
     where jobs.state = 'dispatched'
+      and jobs.queue = from_queue
+      and (known_tasks is null or jobs.task_name = any(known_tasks))
       and tenants.status = 'active';
 
     return query
-        with overdue as (
+        with overdue as materialized (
             select jobs.tenant_id, jobs.id
             from partywall.jobs as jobs
             inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
             where jobs.state = 'dispatched'
-              and jobs.dispatched_at <= now() - resend_after
+              and jobs.queue = from_queue
+              and (known_tasks is null or jobs.task_name = any(known_tasks))
+              and jobs.dispatched_at <= now() - resend_after * (2 ^ least(jobs.sends - 1, 7))
               and tenants.status = 'active'
             order by jobs.dispatched_at
             limit batch_limit
             for update of jobs skip locked
         ),
-        ready as (
+        ready as materialized (
             select jobs.tenant_id, jobs.id
             from partywall.jobs as jobs
             inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
             where jobs.state in ('scheduled', 'queued')
+              and jobs.queue = from_queue
+              and (known_tasks is null or jobs.task_name = any(known_tasks))
               and jobs.run_at <= now()
               and tenants.status = 'active'
             order by jobs.run_at, jobs.id
-            limit greatest(0, least(batch_limit, in_flight_limit - in_flight))
+            limit greatest(
+                0, least(batch_limit - (select count(*) from overdue), in_flight_limit - in_flight)
+            )
             for update of jobs skip locked
         ),
         chosen as (
@@ -58,7 +70,8 @@ begin
             update partywall.jobs as jobs
             set state = 'dispatched',
                 dispatched_at = now(),
-                dispatch_nonce = case when jobs.state = 'dispatched' then jobs.dispatch_nonce else gen_random_uuid() end
+                dispatch_nonce = case when jobs.state = 'dispatched' then jobs.dispatch_nonce else gen_random_uuid() end,
+                sends = case when jobs.state = 'dispatched' then jobs.sends + 1 else 1 end
             from chosen
             where jobs.tenant_id = chosen.tenant_id
               and jobs.id = chosen.id
@@ -104,5 +117,5 @@ begin
 end
 $$;
 
-grant execute on function partywall.dispatch(integer, integer, interval) to partywall_dispatcher;
+grant execute on function partywall.dispatch(text, text[], integer, integer, interval) to partywall_dispatcher;
 grant execute on function partywall.undo_dispatch(uuid[]) to partywall_dispatcher;

@@ -31,7 +31,7 @@ begin
             lease_expires_at = null,
             error = jsonb_build_object(
                 'type', 'LeaseExpired',
-                'message', format('attempt %s on %s did not end before its lease', jobs.attempt, jobs.worker)
+                'message', format('attempt %s did not end before its lease', jobs.attempt)
             )
         from expired
         where jobs.tenant_id = expired.tenant_id

@@ -87,6 +87,7 @@ create table partywall.jobs (
     lease_expires_at  timestamptz,
     finished_at       timestamptz,
     dispatch_nonce    uuid,
+    sends             integer not null default 0,
     worker            text,
     idempotency_key   text,
     payload           jsonb not null,
@@ -141,8 +142,8 @@ create unique index jobs_idempotency_key_is_unique on partywall.jobs (tenant_id,
 where idempotency_key is not null;
 
 -- The dispatcher's and the reaper's indexes cross tenants on purpose; only functions of the owner read them.
-create index jobs_ready on partywall.jobs (run_at, id) where state in ('scheduled', 'queued');
-create index jobs_dispatched on partywall.jobs (dispatched_at) where state = 'dispatched';
+create index jobs_ready on partywall.jobs (queue, run_at, id) where state in ('scheduled', 'queued');
+create index jobs_dispatched on partywall.jobs (queue, dispatched_at) where state = 'dispatched';
 create index jobs_leased on partywall.jobs (lease_expires_at) where state = 'running';
 
 do $backup$

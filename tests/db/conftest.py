@@ -38,14 +38,17 @@ def kept_database(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) ->
     name = request.module.__name__.rpartition(".")[2]
     made = clone(postgres, f"{name}_{os.getpid()}")
     create_notes(made)
+    dispose_engines()
     yield made
+    dispose_engines()
     drop(made)
 
 
 @pytest.fixture
 def database(kept_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """The module's database, empty; every role's setting points at it."""
-    yield from _used(kept_database, monkeypatch)
+    """The module's database, empty; every role's setting points at it. Engines stay from test to test."""
+    _point_at(kept_database, monkeypatch)
+    yield kept_database
     kept_database.do(_EMPTY)
 
 
@@ -53,20 +56,22 @@ def database(kept_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterat
 def own_database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A migrated database of the test's own, to change more than rows in."""
     made = clone(postgres, f"own_{os.getpid()}")
-    yield from _used(made, monkeypatch)
+    _point_at(made, monkeypatch)
+    dispose_engines()
+    yield made
+    dispose_engines()
     drop(made)
 
 
-def _used(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def _point_at(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in database.environment.items():
         monkeypatch.setenv(name, value)
-    dispose_engines()
-    yield database
-    dispose_engines()
 
 
 @pytest.fixture
-def pool_of_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def pool_of_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One connection per role: whoever comes next gets what the last one left."""
     monkeypatch.setenv("PARTYWALL_POOL_SIZE", "1")
+    dispose_engines()
+    yield
     dispose_engines()

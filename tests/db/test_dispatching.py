@@ -206,6 +206,7 @@ def test_of_many_claims_of_one_message_exactly_one_wins(acme: TestTenant, monkey
         (message,) = dispatch_all()
         won = at_once(8, lambda message=message: claim_of(message))  # type: ignore[misc]
         assert sorted(map(len, won)) == [0] * 7 + [1]
+    dispose_engines()
 
 
 def test_an_attempt_that_outlives_its_lease_gives_the_job_back(acme: TestTenant) -> None:
@@ -316,3 +317,51 @@ def test_the_claims_order_is_the_messages(acme: TestTenant, database: Database) 
         )
 
     assert [attempt.job_id for attempt in claimed] == asked
+
+
+def test_a_queue_that_nobody_serves_holds_up_no_other(acme: TestTenant) -> None:
+    for _ in range(3):
+        enqueue_one(acme, queue="slow")
+    assert len(dispatch_all(queue="slow", in_flight_limit=3)) == 3
+    job_id = enqueue_one(acme)
+
+    assert [message.job_id for message in dispatch_all(in_flight_limit=3)] == [job_id]
+    assert dispatch_all(queue="slow", in_flight_limit=3) == []
+
+
+def test_a_task_nobody_knows_waits_and_takes_no_room(acme: TestTenant) -> None:
+    unknown, known = enqueue_one(acme, task_name="notes.forget"), enqueue_one(acme)
+
+    assert [message.job_id for message in dispatch_all(known_tasks=["notes.write"], in_flight_limit=1)] == [known]
+    assert dispatch_all(known_tasks=[]) == []
+    assert [message.job_id for message in dispatch_all()] == [unknown]
+
+
+def test_the_pause_before_sending_again_doubles(database: Database, acme: TestTenant) -> None:
+    enqueue_one(acme)
+    dispatch_all()
+
+    def sent_after(seconds: int) -> bool:
+        database.do("update partywall.jobs set dispatched_at = now() - make_interval(secs => :s)", s=seconds)
+        return dispatch_all(resend_after=10) != []
+
+    assert [sent_after(9), sent_after(11), sent_after(19), sent_after(21), sent_after(39), sent_after(41)] == [
+        False,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_the_first_send_after_a_failed_attempt_counts_anew(database: Database, acme: TestTenant) -> None:
+    enqueue_one(acme)
+    dispatch_all()
+    (message,) = dispatch_all(resend_after=0)
+    claim_of(message, lease_seconds=0)
+    expire()
+    database.do("update partywall.jobs set run_at = now()")
+    dispatch_all()
+
+    assert database.ask("select sends, attempt from partywall.jobs") == [(1, 1)]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from db import attempts, engine
-from db.errors import LeaseLostError
+from db.errors import PartywallError
 from db.roles import Role
 from db.session import platform_connection, tenant_session
 from tests.databases import Database, TestTenant
@@ -77,7 +77,7 @@ def lose_the_lease(connection: Connection) -> None:
     connection.commit()
 
 
-def commit_in_sql(connection: Connection) -> None:
+def try_to_commit_in_sql(connection: Connection) -> None:
     connection.execute(text("select partywall.current_tenant_id()"))
     connection.execute(text("commit"))
 
@@ -97,7 +97,7 @@ BODIES = [
     break_the_first_statement,
     end_in_a_savepoint,
     lose_the_lease,
-    commit_in_sql,
+    try_to_commit_in_sql,
     leave_an_open_cursor,
 ]
 
@@ -109,7 +109,7 @@ def test_nothing_after_any_ending(body: Callable[[Connection], None], acme: Test
     try:
         with body_of(attempt) as connection:
             body(connection)
-    except (BodyError, DBAPIError, LeaseLostError):
+    except (BodyError, DBAPIError, PartywallError):
         pass
 
     assert_clean(next_user(), backend_pid=before.backend_pid)

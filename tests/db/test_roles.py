@@ -275,7 +275,7 @@ FORBIDDEN: Mapping[Role, list[str]] = {
         "select partywall.authenticate('x', 'x')",
         "select partywall.open_tenant('acme')",
         "select partywall.rotate_signing_key()",
-        "select * from partywall.dispatch(1, 1, '1 minute')",
+        "select * from partywall.dispatch('default', null, 1, 1, '1 minute')",
         "select * from partywall.expire_leases(1)",
         "select partywall.fan_out('x', now(), 'x', 'x', 1)",
         "select partywall.protect('app.notes')",
@@ -289,7 +289,7 @@ FORBIDDEN: Mapping[Role, list[str]] = {
         "select dispatch_nonce from partywall.jobs",
         "update partywall.jobs set state = 'queued'",
         "select * from partywall_private.api_keys",
-        "select * from partywall.dispatch(1, 1, '1 minute')",
+        "select * from partywall.dispatch('default', null, 1, 1, '1 minute')",
         "create temporary table t (id int)",
         "set role partywall_worker",
     ],
@@ -316,7 +316,7 @@ FORBIDDEN: Mapping[Role, list[str]] = {
         "select 1 from app.notes",
         "select partywall.enter('x')",
         "select partywall.enqueue('x', '{}', 'x', null, 1)",
-        "select * from partywall.dispatch(1, 1, '1 minute')",
+        "select * from partywall.dispatch('default', null, 1, 1, '1 minute')",
     ],
     Role.OPERATOR: [
         "select count(*) from app.notes",
@@ -366,7 +366,7 @@ def test_a_column_a_new_migration_adds_to_jobs_is_not_shown_by_itself(catalog: D
         select count(*)
         from pg_attribute
         where attrelid = 'partywall.jobs'::regclass and attnum > 0 and not attisdropped
-          and attacl is null and attname <> 'dispatch_nonce'
+          and attacl is null and attname not in ('dispatch_nonce', 'sends')
     """)
 
     assert decided == [(0,)]

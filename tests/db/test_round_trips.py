@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 
+from bench.counting_proxy import CountingProxy
 from db import attempts, jobs
 from db.credentials import authenticate
 from db.engine import TENANT, async_engine_for, dispose_async_engines, dispose_engines, engine_for
@@ -23,7 +24,6 @@ from db.session import (
 from db.transport import plain_url
 from tests.databases import Database, TestTenant
 from tests.db.work import claim_one, enqueue_one
-from bench.counting_proxy import CountingProxy
 
 pytestmark = pytest.mark.usefixtures("pool_of_one")
 

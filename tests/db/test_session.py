@@ -75,10 +75,15 @@ def test_without_a_context_nothing_can_be_inserted(acme: TestTenant) -> None:
 
 
 def test_an_engine_without_an_option_begins_nothing(database: Database) -> None:
-    with engine_for(Role.WORKER).connect() as connection, pytest.raises(NoTenantError) as refusal:
-        connection.execute(text("select 1"))
-
-    assert "tenant_session()" in str(refusal.value)
+    with engine_for(Role.WORKER).connect() as connection:
+        for _ in range(2):
+            with pytest.raises(NoTenantError, match=r"tenant_session\(\)"):
+                connection.execute(text("select 1"))
+            connection.rollback()
+        with pytest.raises(NoTenantError, match=r"tenant_session\(\)"):
+            connection.execute(text("select 1"))
+        with pytest.raises(DBAPIError, match="aborted"):
+            connection.execute(text("select 1"))
 
 
 def test_the_async_door_refuses_in_the_same_way(acme: TestTenant) -> None:
@@ -331,14 +336,21 @@ def test_a_context_shows_no_token(acme: TestTenant) -> None:
     assert str(acme.id) in repr(acme.context)
 
 
-def test_another_session_of_the_same_role_cannot_read_the_token(database: Database, acme: TestTenant) -> None:
+def test_a_session_cannot_look_at_another_of_its_role(database: Database, acme: TestTenant) -> None:
+    with raw_connection(database, Role.WORKER) as spy, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        spy.execute("select query from pg_stat_activity")
+
+
+def test_whoever_can_look_at_a_session_sees_no_token(database: Database, acme: TestTenant) -> None:
     with tenant_session(acme.context, role=Role.WORKER) as session:
         session.execute(COUNT)
-        with raw_connection(database, Role.WORKER) as spy:
-            seen = spy.execute("select query from pg_stat_activity").fetchall()
+        counting = database.ask("select query from pg_stat_activity where datname = current_database()")
+    with tenant_session(acme.context, role=Role.WORKER) as session:
+        session.connection().exec_driver_sql("select partywall.enter(current_setting('partywall.token'))")
+        entering = database.ask("select query from pg_stat_activity where datname = current_database()")
 
-    assert "select count(*) from app.notes" in [query for (query,) in seen]
-    assert not any("pw1." in query for (query,) in seen)
+    assert ("select count(*) from app.notes",) in counting
+    assert not any("pw1." in str(query) for (query,) in [*counting, *entering])
 
 
 def test_a_row_of_one_tenant_cannot_point_to_a_row_of_another(acme: TestTenant, zeta: TestTenant) -> None:

@@ -1,6 +1,6 @@
 """Short ways to a job in the state a test starts from, through the roles that may."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ def enqueue_one(
     max_attempts: int = 3,
     run_at: datetime | None = None,
     task_name: str = TASK,
+    queue: str = "default",
 ) -> UUID:
     """Return the id of a job that the tenant's producer enqueued."""
     with tenant_session(tenant.context, role=Role.API) as session:
@@ -32,17 +33,29 @@ def enqueue_one(
             session,
             task_name=task_name,
             payload={} if payload is None else payload,
-            queue="default",
+            queue=queue,
             max_attempts=max_attempts,
             run_at=run_at,
         )
 
 
-def dispatch_all(*, batch_limit: int = 100, in_flight_limit: int = 1000, resend_after: float = 60) -> list[Dispatched]:
+def dispatch_all(
+    *,
+    queue: str = "default",
+    known_tasks: Sequence[str] | None = None,
+    batch_limit: int = 100,
+    in_flight_limit: int = 1000,
+    resend_after: float = 60,
+) -> list[Dispatched]:
     """Return what the dispatcher would send now."""
     with platform_connection(Role.DISPATCHER) as connection:
         return dispatching.dispatch(
-            connection, batch_limit=batch_limit, in_flight_limit=in_flight_limit, resend_after_seconds=resend_after
+            connection,
+            queue=queue,
+            known_tasks=known_tasks,
+            batch_limit=batch_limit,
+            in_flight_limit=in_flight_limit,
+            resend_after_seconds=resend_after,
         )
 
 

@@ -1,6 +1,7 @@
 """Tasks that misbehave in every way a body can, and one that tells what it finds on the connection."""
 
 import os
+import sys
 import time
 from typing import Any
 
@@ -137,10 +138,10 @@ def sleeps_in_sql(job: Job, payload: Nothing) -> None:
 
 @task("probe.loses_connection", max_attempts=1)
 def loses_connection(job: Job, payload: Nothing) -> None:
-    """Have the backend killed under the body."""
+    """Wait in a query to have the backend killed under the body. A worker itself may kill none."""
     litter(job)
     job.connection.commit()
-    job.connection.execute(text("select pg_terminate_backend(pg_backend_pid())"))
+    job.connection.execute(text("select 'kill me', pg_sleep(20)"))
 
 
 @task("probe.fails_then_succeeds", max_attempts=3, retry_base_seconds=0.05, retry_cap_seconds=0.1)
@@ -197,3 +198,28 @@ def hangs_once(job: Job, payload: Nothing) -> None:
     """Hang in the first attempt, as a body does whose worker is about to be killed."""
     if job.attempt == 1:
         job.connection.execute(text("select pg_sleep(50)"))
+
+
+@task("probe.exits", max_attempts=1)
+def exits(job: Job, payload: Nothing) -> None:
+    """End the process, as a library may that was written for a command line."""
+    sys.exit(3)
+
+
+@task("probe.swallows", max_attempts=1, time_limit_seconds=1)
+def swallows(job: Job, payload: Nothing) -> None:
+    """Lose the connection, swallow that, and compute on past the limit."""
+    try:
+        job.connection.execute(text("select pg_sleep(0), partywall.current_tenant_id()"))
+        job.connection.invalidate()
+    finally:
+        deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+@task("probe.reports_with_others", max_attempts=1)
+def reports_with_others(job: Job, payload: Nothing) -> None:
+    """Report progress while every other slot does the same."""
+    job.connection.execute(text("select pg_sleep(0.5)"))
+    job.progress(1, 1)

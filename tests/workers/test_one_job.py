@@ -84,3 +84,22 @@ def test_a_payload_that_no_longer_fits_fails_without_a_retry(site: Site, tenant_
     assert (job.state, job.attempt) == ("failed", 1)
     assert job.error is not None
     assert job.error["type"] == "PayloadInvalidError"
+
+
+def test_a_body_that_exits_has_failed_and_its_worker_goes_on(site: Site, tenant_a: TestTenant) -> None:
+    job = site.run(tenant_a, "probe.exits")
+
+    assert job.state == "failed"
+    assert job.error is not None
+    assert job.error["type"] == "SystemExit"
+    assert site.run(tenant_a, "probe.idles").state == "succeeded"
+
+
+def test_a_job_of_a_task_nobody_knows_waits_and_holds_up_no_other(site: Site, tenant_a: TestTenant) -> None:
+    with tenant_session(tenant_a.context, role=Role.API) as session:
+        unknown = jobs.enqueue(session, task_name="probe.of_tomorrow", payload={}, queue="default", max_attempts=1)
+        unserved = jobs.enqueue(session, task_name="probe.idles", payload={}, queue="nobody", max_attempts=1)
+
+    assert site.run(tenant_a, "probe.idles").state == "succeeded"
+    with tenant_session(tenant_a.context, role=Role.API) as session:
+        assert [jobs.get_job(session, job_id).state for job_id in (unknown, unserved)] == ["queued", "queued"]

@@ -6,8 +6,16 @@ import pytest
 
 from tests.databases import TestTenant
 from tests.site import Site
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.parametrize("pool", ["prefork", "threads"], scope="module", indirect=True)
+
+
+KILL = """
+    select pg_terminate_backend(pid)
+    from pg_stat_activity
+    where query like '%kill me%' and usename = 'partywall_worker' and datname = current_database() and state = 'active'
+"""
 
 
 def findings(site: Site, tenant: TestTenant) -> dict[str, Any]:
@@ -32,7 +40,10 @@ def test_the_next_tenant_finds_nothing_of_the_one_before(
     site: Site, tenant_a: TestTenant, tenant_b: TestTenant, task_name: str, ends: str, same_backend: bool
 ) -> None:
     before = findings(site, tenant_b)
-    job = site.run(tenant_a, task_name)
+    job_id = site.enqueue(tenant_a, task_name)
+    if not same_backend:
+        wait_until(lambda: site.database.ask(KILL), timeout_seconds=20)
+    job = site.wait(tenant_a, job_id)
     after = findings(site, tenant_b)
 
     assert job.state == ends, job.error

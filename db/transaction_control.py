@@ -1,0 +1,77 @@
+"""Telling a statement that ends a transaction from one that works inside it."""
+
+import re
+from typing import Any
+
+from db.errors import PartywallError
+
+_WORD = re.compile(r"[a-z_]+", re.IGNORECASE)
+_ALWAYS = ("commit", "end", "abort", "begin", "start")
+
+
+class TransactionControlError(PartywallError):
+    """A job's SQL may not begin or end its transaction."""
+
+    retryable = False
+
+
+def refuse_transaction_control(query: Any) -> None:
+    """Raise when a statement would end the transaction it stands in, and with it what fences its commit.
+
+    Savepoints are fine. Only the first statement of a text is looked at: the others must not reach the server at all.
+
+    Raises:
+        TransactionControlError: before anything was sent.
+    """
+    text = _text(query)
+    first, rest = _next_word(text)
+    if first in _ALWAYS or (first == "prepare" and _next_word(rest)[0] == "transaction"):
+        raise _refusal(first)
+    if first == "rollback":
+        second, rest = _next_word(rest)
+        if second in ("work", "transaction"):
+            second, _ = _next_word(rest)
+        if second != "to":
+            raise _refusal(first)
+
+
+def may_hold_several(query: Any) -> bool:
+    """Return whether a text could be more than one statement. A semicolon in a literal counts too."""
+    return ";" in _text(query).rstrip().removesuffix(";")
+
+
+def _refusal(statement: str) -> TransactionControlError:
+    return TransactionControlError(
+        statement=statement, hint="Use job.checkpoint(), or commit() on the connection or session: both are fenced."
+    )
+
+
+def _text(query: Any) -> str:
+    if isinstance(query, bytes):
+        return query.decode(errors="replace")
+    return query if isinstance(query, str) else str(query.as_string(None))
+
+
+def _next_word(text: str) -> tuple[str, str]:
+    """Return the next word in lower case, and what follows it. Comments, which may nest, are no words."""
+    position = 0
+    while position < len(text):
+        if text[position].isspace() or text[position] == ";":
+            position += 1
+        elif text.startswith("--", position):
+            position = (text.find("\n", position) + 1) or len(text)
+        elif text.startswith("/*", position):
+            position = _end_of_comment(text, position)
+        else:
+            break
+    word = _WORD.match(text, position)
+    return (word[0].lower(), text[word.end() :]) if word else ("", text[position:])
+
+
+def _end_of_comment(text: str, position: int) -> int:
+    depth = 0
+    for mark in re.finditer(r"/\*|\*/", text[position:]):
+        depth += 1 if mark[0] == "/*" else -1
+        if depth == 0:
+            return position + mark.end()
+    return len(text)

@@ -1,0 +1,71 @@
+"""A job's SQL cannot get past the fence by ending its transaction in text."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from db import attempts
+from db.errors import LeaseLostError
+from db.roles import Role
+from db.session import become, platform_connection
+from db.transaction_control import TransactionControlError, refuse_transaction_control
+from tests.databases import Database, TestTenant
+from tests.db.work import claim_one, enqueue_one
+
+ENDINGS = [
+    "commit",
+    "COMMIT AND CHAIN",
+    "end",
+    "abort",
+    "rollback",
+    "rollback work",
+    "begin",
+    "start transaction",
+    "start /* a */ transaction",
+    "prepare transaction 'x'",
+    "/* a /* nested */ one */ -- and\n commit",
+    " ;; commit",
+]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_statement_that_ends_the_transaction_is_told(ending: str) -> None:
+    with pytest.raises(TransactionControlError):
+        refuse_transaction_control(ending)
+    with pytest.raises(TransactionControlError):
+        refuse_transaction_control(ending.encode())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select 'commit'",
+        "rollback to savepoint a",
+        "ROLLBACK WORK TO a",
+        "savepoint commit",
+        "prepare a as select 1",
+        "",
+    ],
+)
+def test_a_statement_that_works_inside_it_is_not(statement: str) -> None:
+    refuse_transaction_control(statement)
+
+
+@pytest.mark.parametrize("ending", [*ENDINGS, "select 1; commit; select 1", "do $$ begin commit; end $$"])
+def test_a_zombie_cannot_keep_what_it_wrote_by_committing_in_sql(
+    database: Database, acme: TestTenant, ending: str
+) -> None:
+    enqueue_one(acme)
+    attempt = claim_one(acme)
+    with platform_connection(Role.WORKER) as connection:
+        become(connection, attempt.context)
+        attempts.fence(connection)
+        connection.execute(text("select partywall.enqueue('tests.zombie', '{}'::jsonb, 'default', null, 1)"))
+        database.do("update partywall.jobs set attempt = attempt + 1 where id = :id", id=attempt.job_id)
+        with pytest.raises((TransactionControlError, DBAPIError)):
+            connection.exec_driver_sql(ending)
+        with pytest.raises((LeaseLostError, DBAPIError)):
+            connection.commit()
+        attempts.abandon(connection)
+
+    assert database.ask("select count(*) from partywall.jobs where task_name = 'tests.zombie'") == [(0,)]
