@@ -22,6 +22,10 @@ ADDRESSES = [
 ]
 
 
+STRANGER = ApiKey(id="0123456789abcdef", secret="s" * 43).spell()
+"""Well-formed, and nobody's."""
+
+
 @pytest.mark.parametrize(("method", "path"), ADDRESSES)
 def test_without_a_key_nothing_is_answered(as_nobody: httpx.Client, method: str, path: str) -> None:
     response = as_nobody.request(method, path)
@@ -40,8 +44,8 @@ def test_without_a_key_nothing_is_answered(as_nobody: httpx.Client, method: str,
         "Basic dXNlcjpwYXNzd29yZA==",
         "Bearer pw_0123456789abcdef_short",
         "Bearer pw1.1.0197f0c0-0000-7000-8000-000000000000.key/x.99999999999.0000",
-        f"Bearer {ApiKey.new().spell()}",
-        f"Bearer {ApiKey.new().spell()} {ApiKey.new().spell()}",
+        f"Bearer {STRANGER}",
+        f"Bearer {STRANGER} {STRANGER}",
         "Bearer pw_\xff",
     ],
 )
