@@ -26,7 +26,7 @@ from tasks.job import Job
 from tasks.message import JobMessage
 from tasks.redaction import redact
 from tasks.rejection import rejected
-from tasks.time_limit import soft_time_limit
+from tasks.time_limit import run_within
 
 MAX_RESULT_BYTES = 256 * 1024
 MAX_TRACEBACK_CHARACTERS = 16_000
@@ -97,9 +97,7 @@ def _run_attempt(connection: Connection, declaration: TaskDeclaration, body: Bod
     log.info("attempt_started")
     try:
         payload = declaration.read_payload(attempt.payload)
-        with soft_time_limit(declaration.time_limit_seconds, connection):
-            returned = body(job, payload)
-            job.flush()
+        returned = run_within(declaration.time_limit_seconds, connection, lambda: _work(body, job, payload))
         attempts.finish(connection, result=_result(declaration, returned))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge: whatever a body raises is recorded here
         _record_failure(connection, declaration, attempt, error)
@@ -107,6 +105,12 @@ def _run_attempt(connection: Connection, declaration: TaskDeclaration, body: Bod
         log.info("attempt_succeeded")
     finally:
         job.close()
+
+
+def _work(body: Body, job: Job, payload: Any) -> Any:
+    returned = body(job, payload)
+    job.flush()
+    return returned
 
 
 def _result(declaration: TaskDeclaration, returned: Any) -> Any:

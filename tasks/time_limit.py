@@ -1,9 +1,12 @@
 """The soft time limit where Celery has none: a thread cannot be signalled, so a watchdog interrupts it."""
 
 import ctypes
+import signal
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection
@@ -11,53 +14,67 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db import attempts
 
+Result = TypeVar("Result")
+
+SOFT_LIMIT_SIGNAL = signal.SIGUSR1
+"""What Celery sends a prefork child whose task is over its soft time limit."""
 BARK_AGAIN_SECONDS = 0.25
 """A body that swallows the exception or starts another query is interrupted again."""
 
 
-@contextmanager
-def soft_time_limit(seconds: float, connection: Connection) -> Iterator[None]:
-    """Raise SoftTimeLimitExceeded inside the block when it takes longer.
+def run_within(seconds: float, connection: Connection, work: Callable[[], Result]) -> Result:
+    """Return what `work()` returns, or raise SoftTimeLimitExceeded inside it when it takes longer.
 
     In a process of its own (prefork) Celery signals the main thread and nothing is done here. Elsewhere the running
     query is cancelled, or the exception is raised in the thread at its next Python instruction.
     """
     if _signalled_by_celery:
-        yield
-        return
-    watchdog = _Watchdog(seconds, connection)
+        return _open_to_signals(work)
+    watchdog = _Watchdog(seconds, connection, sys._getframe())
     watchdog.start()
     try:
-        yield
+        return work()
     except Exception as error:
         if watchdog.stop() and not isinstance(error, SoftTimeLimitExceeded):
             # The body saw its query cancelled; what happened is that its time was up.
             raise SoftTimeLimitExceeded(seconds) from error
         raise
     finally:
-        try:
-            watchdog.stop()
-        except SoftTimeLimitExceeded:
-            # It struck on the way in. The next one is a quarter of a second away; now there will be none.
-            watchdog.stop()
-            raise
+        watchdog.stop()
 
 
 _signalled_by_celery = False
 
 
 def leave_limits_to_celery() -> None:
-    """Say that this process has one body at a time, which Celery's main process signals."""
+    """Say that this process has one body at a time, which Celery's main process signals.
+
+    From now on its signal reaches bodies only: struck anywhere else, in the pool of connections for instance, the
+    exception would break what nobody puts right.
+    """
     global _signalled_by_celery
     _signalled_by_celery = True
+    signal.pthread_sigmask(signal.SIG_BLOCK, {SOFT_LIMIT_SIGNAL})
+
+
+def _open_to_signals(work: Callable[[], Result]) -> Result:
+    if SOFT_LIMIT_SIGNAL in signal.sigpending():
+        # Sent for the body before this one, which ended first.
+        signal.sigwait({SOFT_LIMIT_SIGNAL})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {SOFT_LIMIT_SIGNAL})
+    try:
+        return work()
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {SOFT_LIMIT_SIGNAL})
 
 
 class _Watchdog:
     """Ends a body that is over its time: cancels its query, or raises in its thread, until it has ended."""
 
-    def __init__(self, seconds: float, connection: Connection) -> None:
+    def __init__(self, seconds: float, connection: Connection, frame: FrameType) -> None:
         self._seconds = seconds
         self._connection = connection
+        self._frame = frame
         self._body = threading.get_ident()
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -81,11 +98,19 @@ class _Watchdog:
 
     def _watch(self) -> None:
         pause = self._seconds
-        while not self._ended.wait(pause) and not self._over:
+        while not self._ended.wait(pause):
             with self._lock:
-                if not self._over:
-                    self._bark()
+                if self._over or not self._body_is_running():
+                    return
+                self._bark()
             pause = BARK_AGAIN_SECONDS
+
+    def _body_is_running(self) -> bool:
+        # The exception may strike on the way into stop(), which then never gets to say that the body is over.
+        frame = sys._current_frames().get(self._body)
+        while frame is not None and frame is not self._frame:
+            frame = frame.f_back
+        return frame is not None
 
     def _bark(self) -> None:
         self._barked = True

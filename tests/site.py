@@ -75,15 +75,20 @@ class Site:
 
     @classmethod
     @contextmanager
-    def running(cls, postgres: EmbeddedPostgres, directory: Path, *, task_modules: str, name: str) -> Iterator["Site"]:
-        """Make a database and a broker of its own, point this process's settings at them, and clean up after."""
+    def running(
+        cls, postgres: EmbeddedPostgres, directory: Path, *, task_modules: str, name: str, declared_here: bool = True
+    ) -> Iterator["Site"]:
+        """Make a database and a broker of its own, point this process's settings at them, and clean up after.
+
+        `declared_here` False leaves the tasks to the processes; this one then cannot check payloads.
+        """
         broker = Broker(directory / "broker", any_free_port(), PASSWORD)
         database = clone(postgres, f"site_{name}")
         with ExitStack() as stack:
             patch = stack.enter_context(pytest.MonkeyPatch.context())
             for variable, value in database.environment.items():
                 patch.setenv(variable, value)
-            for module in task_modules.split(","):
+            for module in task_modules.split(",") if declared_here else []:
                 import_module(module)
             dispose_engines()
             stack.callback(drop, database)

@@ -12,14 +12,20 @@ from db.engine import dispose_engines
 from tests.api.problems import problem
 from tests.api.server import Server
 from tests.databases import Database, TestTenant
+from tests.waiting import wait_until
 
 FETCH = {"task": "errands.fetch", "payload": {"item": "bread"}}
 
 
 def log_lines(server: Server, request_id: str) -> list[dict[str, Any]]:
-    """Return what the server logged about a request."""
-    lines = [json.loads(line) for line in server.output().splitlines()]
-    return [line for line in lines if line.get("request_id") == request_id]
+    """Return what the server logged about a request, once it did: the line follows the answer."""
+
+    def logged() -> list[dict[str, Any]]:
+        whole = server.output().rpartition("\n")[0]
+        lines = [json.loads(line) for line in whole.splitlines()]
+        return [line for line in lines if line.get("request_id") == request_id]
+
+    return wait_until(logged, timeout_seconds=10, what=f"a log line of request {request_id}")
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/jobs/", "/v2/jobs", "/v1/files/a/b", "/v1/files/..%2fx", "//"])

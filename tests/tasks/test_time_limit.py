@@ -10,7 +10,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from db.roles import Role
 from db.session import platform_connection
 from tasks import time_limit
-from tasks.time_limit import soft_time_limit
+from tasks.time_limit import run_within
 from tests.databases import Database
 from tests.waiting import wait_until
 
@@ -41,7 +41,7 @@ def in_a_thread(work: Callable[[], None]) -> None:
 def _watched_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process whose limits Celery cannot enforce, and impatient."""
     monkeypatch.setattr(time_limit, "_signalled_by_celery", False)
-    monkeypatch.setattr(time_limit, "BARK_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(time_limit, "BARK_AGAIN_SECONDS", 0.01)
 
 
 def watchdogs() -> list[threading.Thread]:
@@ -50,8 +50,8 @@ def watchdogs() -> list[threading.Thread]:
 
 def test_a_body_over_its_time_is_ended(database: Database) -> None:
     def work() -> None:
-        with platform_connection(Role.WORKER) as connection, soft_time_limit(0.05, connection):
-            busy(20)
+        with platform_connection(Role.WORKER) as connection:
+            run_within(0.05, connection, lambda: busy(20))
 
     with pytest.raises(SoftTimeLimitExceeded):
         in_a_thread(work)
@@ -63,10 +63,9 @@ def test_the_bodies_after_one_that_ran_late_are_left_alone(database: Database) -
     def work() -> None:
         with platform_connection(Role.WORKER) as connection:
             for _ in range(40):
-                with pytest.raises(SoftTimeLimitExceeded), soft_time_limit(0.005, connection):
-                    busy(20)
-                with soft_time_limit(30, connection):
-                    busy(0.01)
+                with pytest.raises(SoftTimeLimitExceeded):
+                    run_within(0.005, connection, lambda: busy(20))
+                run_within(30, connection, lambda: busy(0.02))
                 survived.append(True)
 
     in_a_thread(work)
