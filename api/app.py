@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from fastapi_swagger import patch_fastapi
 
 from api import answers, documentation, files, health, jobs, tasks
 from api.edge import Edge
@@ -25,7 +26,9 @@ def create_app() -> FastAPI:
         title="Partywall",
         version="1",
         description=documentation.DESCRIPTION,
+        docs_url=None,
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
         lifespan=_lifespan,
@@ -38,6 +41,12 @@ def create_app() -> FastAPI:
         app.include_router(each.router)
     answers.install(app)
     documentation.install(app)
+    patch_fastapi(
+        app,
+        redirect_from_root_to_docs=False,
+        # Unless told otherwise the page keeps the API key in the browser.
+        swagger_ui_parameters={"persistAuthorization": False, "displayRequestDuration": True},
+    )
     app.add_middleware(Edge)
     return app
 

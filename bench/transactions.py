@@ -17,12 +17,13 @@ from cli.stack.postgres import EmbeddedPostgres
 from db import attempts, dispatching, jobs
 from db.context import TenantContext
 from db.credentials import authenticate, create_api_key
+from db.dsn import plain_url
 from db.engine import TENANT, dispose_engines, engine_for
+from db.liveness import is_alive
 from db.migrate import bootstrap, migrate
 from db.roles import Role
 from db.session import become, platform_connection, tenant_session
 from db.tenants import create_tenant
-from db.transport import is_alive, plain_url
 
 PASSWORD = "bench-only"  # noqa: S105 - of a server that lives as long as this run
 ROUNDS = 7

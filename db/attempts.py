@@ -16,10 +16,11 @@ from sqlalchemy.exc import DBAPIError
 from db.context import TenantContext
 from db.engine import FENCE
 from db.jobs import JobState
+from db.opening import Statement
 from db.roles import Role
 from db.session import Executor, platform_connection
 from db.storable import storable
-from db.transport import CANCEL_TIMEOUT_SECONDS, Statement, TenantConnection
+from db.transport import CANCEL_TIMEOUT_SECONDS, TenantConnection
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,3 +55,8 @@ class Dsn:
             address=f"{host or 'the default host'}:{said.get('port', '5432')}",
             database=said.get("dbname", ""),
         )
+
+
+def plain_url(url: str) -> str:
+    """Return the DSN as SQLAlchemy spells it, for connections that carry no context: migrations and checks."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1).replace("postgres://", "postgresql+psycopg://", 1)

@@ -17,9 +17,11 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolRese
 
 from db.context import TenantContext
 from db.errors import PartywallError, from_database
+from db.liveness import is_alive, is_settled
+from db.opening import Opening
 from db.roles import Role
 from db.settings import DatabaseSettings
-from db.transport import Opening, connect, connect_async, is_alive, is_settled
+from db.transport import connect, connect_async
 
 TENANT: Final = "partywall_tenant"
 """Execution option: the `TenantContext` of every transaction, or None where the platform speaks for itself."""

@@ -12,12 +12,12 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from db import sql_files
+from db.dsn import plain_url
 from db.errors import AppliedFileChangedError, MigrationBusyError, SchemaNewerError
 from db.migrations.execution import execute
 from db.revisions import alembic_config, is_known
 from db.roles import Role
 from db.sql_files import SqlFile
-from db.transport import plain_url
 
 LOCK_KEY = 0x70_61_72_74_79
 """The advisory lock of whoever migrates: "party" in ASCII."""

@@ -9,11 +9,11 @@ from sqlalchemy.pool import NullPool
 from cli.stack.postgres import EmbeddedPostgres
 from db.context import TenantContext
 from db.credentials import ApiKey, authenticate, create_api_key
+from db.dsn import plain_url
 from db.migrate import bootstrap, migrate
 from db.roles import Role
 from db.session import platform_connection
 from db.tenants import create_tenant
-from db.transport import plain_url
 
 PASSWORD = "tests-only"
 TEMPLATE = "partywall_template"

@@ -39,7 +39,16 @@ def start(environment: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PARTYWALL_")}
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "api"],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                # fastapi-swagger reads its files so; Python 3.13 took the deprecation back.
+                "-W",
+                "ignore:open_binary is deprecated",
+                "-m",
+                "api",
+            ],
             cwd=ROOT,
             env=clean | {"PARTYWALL_HOME": str(log.parent / "no-home")} | dict(environment),
             stdin=subprocess.DEVNULL,

@@ -1,5 +1,6 @@
 """What the API says about itself is true and complete."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,14 @@ def references(node: Any) -> Iterator[str]:
 def test_the_interactive_pages_are_served(as_nobody: httpx.Client) -> None:
     page = as_nobody.get("/docs")
 
+    parts = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+
     assert page.status_code == 200
     assert "/openapi.json" in page.text
+    # All of it from here: a browser without a way out shows the page too.
+    assert len(parts) == 3
+    assert {as_nobody.get(part).status_code for part in parts} == {200}
+    assert all(part.startswith(str(as_nobody.base_url)) for part in parts)
 
 
 def test_every_operation_is_there_named_and_described(described: dict[str, Any]) -> None:

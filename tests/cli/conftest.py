@@ -15,9 +15,9 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from cli.stack.broker import Broker
 from cli.stack.postgres import EmbeddedPostgres
+from db.dsn import plain_url
 from db.engine import dispose_engines
 from db.roles import Role
-from db.transport import plain_url
 from tests.databases import Database, drop
 from tests.db.conftest import database as database
 from tests.db.conftest import kept_database as kept_database

@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from cli.stack.postgres import EmbeddedPostgres
-from db.engine import dispose_engines
-from tests.databases import Database, clone, drop
+from db.engine import dispose_engines, engine_for
+from db.roles import Role
+from tests.databases import TEMPLATE, Database, clone, drop
 from tests.db.notes import create_notes
 
 # Emptying takes a tenth of the time of a new database. A test that changes more than rows takes `own_database`.
@@ -63,6 +66,12 @@ def own_database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) ->
     drop(made)
 
 
+@pytest.fixture(scope="module")
+def catalog(postgres: EmbeddedPostgres) -> Database:
+    """The template: to be read only."""
+    return Database(server=postgres, name=TEMPLATE)
+
+
 def _point_at(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in database.environment.items():
         monkeypatch.setenv(name, value)
@@ -75,3 +84,17 @@ def pool_of_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator
     dispose_engines()
     yield
     dispose_engines()
+
+
+@pytest.fixture
+def sent() -> Iterator[list[tuple[str, Any]]]:
+    """What reached the worker's cursors: statement and what was bound."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        statements.append((statement, parameters))
+
+    engine = engine_for(Role.WORKER)
+    event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", note)

@@ -2,11 +2,13 @@
 
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint
+from sqlalchemy import ForeignKeyConstraint, select, text
 from sqlalchemy.orm import Mapped, relationship
 
+from db.roles import Role
 from db.rows import RowId, TenantRow
-from tests.databases import Database
+from db.session import tenant_session
+from tests.databases import Database, TestTenant
 from tests.db.acting import as_owner
 
 TABLES = """
@@ -27,6 +29,8 @@ TABLES = """
     select partywall.protect('app.notes');
     select partywall.protect('app.comments');
 """
+
+COUNT = text("select count(*) from app.notes")
 
 
 class NoteRow(TenantRow):
@@ -54,3 +58,15 @@ class CommentRow(TenantRow):
 def create_notes(database: Database) -> None:
     """Migrate the two tables into a test's database."""
     as_owner(database, TABLES)
+
+
+def write_note(tenant: TestTenant, body: str = "hello") -> None:
+    """Commit a note of the tenant."""
+    with tenant_session(tenant.context, role=Role.WORKER) as session:
+        session.add(NoteRow(body=body))
+
+
+def rows_of(tenant: TestTenant) -> list[str]:
+    """Return the bodies of all the notes that the tenant sees, in order."""
+    with tenant_session(tenant.context, role=Role.WORKER) as session:
+        return list(session.scalars(select(NoteRow.body).order_by(NoteRow.body)))

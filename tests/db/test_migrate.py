@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from cli.stack.postgres import EmbeddedPostgres
 from db import sql_files
+from db.dsn import plain_url
 from db.errors import (
     AppliedFileChangedError,
     MigrationBusyError,
@@ -25,7 +26,6 @@ from db.revisions import head_revision
 from db.roles import Role
 from db.schema import require_current
 from db.session import platform_connection
-from db.transport import plain_url
 from tests.databases import PASSWORD, Database, drop
 
 

@@ -4,21 +4,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from cli.stack.postgres import EmbeddedPostgres
 from db import sql_files
 from db.errors import PartywallError
-from tests.databases import TEMPLATE, Database
+from tests.databases import Database
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/database.md").read_text(encoding="utf-8")
 ROLES = ("worker", "api", "dispatcher", "scheduler", "operator", "backup")
-
-
-@pytest.fixture(scope="module")
-def catalog(postgres: EmbeddedPostgres) -> Database:
-    """The template: to be read only."""
-    return Database(server=postgres, name=TEMPLATE)
 
 
 def table_under(heading: str) -> list[list[str]]:

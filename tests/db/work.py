@@ -6,16 +6,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from db import attempts, dispatching, jobs
 from db.attempts import Attempt
-from db.dispatching import Dispatched
+from db.dispatching import Dispatched, ExpiredLease
 from db.roles import Role
 from db.session import become, platform_connection, tenant_session
-from tests.databases import TestTenant
+from db.tenants import suspend_tenant
+from tests.databases import Database, TestTenant
 
 TASK = "notes.write"
+WRITE = text("insert into app.notes (body) values ('an effect')")
 
 
 def enqueue_one(
@@ -101,3 +103,36 @@ def job_of(tenant: TestTenant, job_id: UUID) -> jobs.JobRow:
         job = jobs.get_job(session, job_id)
         session.expunge(job)
         return job
+
+
+def effects(database: Database) -> int:
+    """Return how many notes were kept."""
+    ((count,),) = database.ask("select count(*) from app.notes")
+    return int(str(count))
+
+
+def expire(limit: int = 100) -> list[ExpiredLease]:
+    """Return what the reaper takes back now."""
+    with platform_connection(Role.DISPATCHER) as connection:
+        return dispatching.expire_leases(connection, limit=limit)
+
+
+def take_away(database: Database, attempt: Attempt) -> None:
+    """Let the reaper take the attempt's job back."""
+    database.do("update partywall.jobs set lease_expires_at = now() - interval '1 second' where state = 'running'")
+    (expired,) = expire(limit=1)
+    assert expired.job_id == attempt.job_id
+
+
+def start_again(database: Database) -> Attempt:
+    """Return the next attempt of the one job that waits, without its pause."""
+    database.do("update partywall.jobs set run_at = now() where state = 'queued'")
+    (message,) = dispatch_all()
+    (attempt,) = claim_of(message)
+    return attempt
+
+
+def suspend(tenant: TestTenant) -> None:
+    """Let the operator suspend the tenant."""
+    with platform_connection(Role.OPERATOR) as connection:
+        suspend_tenant(connection, tenant.slug)

@@ -1,0 +1,67 @@
+"""What goes ahead of a transaction's first statement, and how it travels: in that statement's pipeline."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, cast
+
+import psycopg
+from psycopg.abc import Params, QueryNoTemplate
+
+Statement = tuple[str, tuple[Any, ...]]
+"""SQL with %s placeholders and what is bound to them. A token is always bound: a literal shows in pg_stat_activity."""
+
+Opening = tuple[Statement, ...]
+"""What has to reach the server before a transaction's first statement, in order."""
+
+
+class Tenanted:
+    """What both kinds of connection remember between BEGIN and COMMIT."""
+
+    opening: Opening = ()
+    """Sent ahead of the next statement, then forgotten."""
+    fence: Statement | None = None
+    """Sent ahead of this transaction's COMMIT, in its round trip. When it raises, nothing is committed."""
+
+    def take_opening(self) -> Opening:
+        opening, self.opening = self.opening, ()
+        return opening
+
+    def take_fence(self) -> Statement | None:
+        fence, self.fence = self.fence, None
+        return fence
+
+    def forget(self) -> None:
+        """Drop what was meant for a transaction that will not go on."""
+        self.opening, self.fence = (), None
+
+
+def spoken(statement: Statement) -> tuple[QueryNoTemplate, Params]:
+    """Return a statement as psycopg takes it."""
+    # psycopg wants literal strings; these come from engine.py and session.py only, never from input.
+    return cast("QueryNoTemplate", statement[0]), statement[1]
+
+
+@contextmanager
+def opening_pipeline(connection: Any) -> Iterator[None]:
+    """Send the opening that a connection carries, if any, in one pipeline with what the block sends."""
+    opening = connection.take_opening()
+    if not opening:
+        yield
+        return
+    with connection.pipeline():
+        for statement in opening:
+            psycopg.Cursor(connection).execute(*spoken(statement))
+        yield
+
+
+@asynccontextmanager
+async def async_opening_pipeline(connection: Any) -> AsyncIterator[None]:
+    """`opening_pipeline()` for asyncio."""
+    opening = connection.take_opening()
+    if not opening:
+        yield
+        return
+    async with connection.pipeline():
+        for statement in opening:
+            await psycopg.AsyncCursor(connection).execute(*spoken(statement))
+        yield
