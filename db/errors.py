@@ -146,6 +146,14 @@ class MigrationBusyError(PartywallError):
     """Another migration held the lock until the deadline."""
 
 
+class MigrationFailedError(PartywallError):
+    """PostgreSQL refused a migration."""
+
+
+class TableUnprotectedError(PartywallError):
+    """A table of the adopter stands outside the wall."""
+
+
 class AppliedFileChangedError(PartywallError):
     """A migration file was changed after it had been applied."""
 

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from db import sql_files
 from db.dsn import plain_url
-from db.errors import AppliedFileChangedError, MigrationBusyError, SchemaNewerError
+from db.errors import AppliedFileChangedError, MigrationBusyError, SchemaNewerError, TableUnprotectedError
 from db.migrations.execution import execute
 from db.revisions import alembic_config, is_known
 from db.roles import Role
@@ -55,6 +55,8 @@ def migrate(migrator_url: str, *, wait_seconds: float = 120.0) -> MigrationRepor
 
     Raises:
         MigrationBusyError: another migration held the lock for `wait_seconds`.
+        MigrationFailedError: PostgreSQL refused a file.
+        TableUnprotectedError: a table in `app` is not behind the wall.
         AppliedFileChangedError: a file of `sql/app/` was changed after it had run here.
         SchemaNewerError: newer code has migrated the database.
     """
@@ -92,7 +94,21 @@ def _run(connection: Connection) -> MigrationReport:
             report.app_migrations.append(file.path)
         elif seen[file.path] != file.sha256:
             raise AppliedFileChangedError(file=file.path, hint="Put it back as it was and add a new file instead.")
+    _refuse_unprotected(connection)
     return report
+
+
+def _refuse_unprotected(connection: Connection) -> None:
+    # In the migration's own transaction: a table that was forgotten is never there for anyone.
+    asked = connection.execution_options(no_parameters=True).exec_driver_sql(
+        sql_files.read("queries/unprotected.sql").text
+    )
+    tables = asked.scalars().all()
+    if tables:
+        raise TableUnprotectedError(
+            tables=", ".join(tables),
+            hint=f"Add to its file: select partywall.protect('{tables[0]}'); or say in a comment that it is shared.",
+        )
 
 
 def _refuse_newer(revision: str | None, seen: Mapping[str, str]) -> None:

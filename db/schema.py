@@ -4,7 +4,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
 from db import sql_files
-from db.errors import SchemaNewerError, SchemaOlderError
+from db.errors import AppliedFileChangedError, SchemaNewerError, SchemaOlderError
 from db.revisions import head_revision, is_known
 
 _ABSENT = ("3F000", "42883")
@@ -19,6 +19,7 @@ def require_current(connection: Connection) -> None:
     Raises:
         SchemaOlderError: the database was never migrated, or by older code.
         SchemaNewerError: by newer code.
+        AppliedFileChangedError: a file of the adopter is not the one that was run here.
     """
     try:
         rows = connection.execute(text("select revision, path, sha256 from partywall.installed_schema()")).all()
@@ -50,5 +51,7 @@ def _compare_files(installed: dict[str, str]) -> None:
         if path.startswith("app/"):
             raise SchemaNewerError(file=path, hint=_NEWER)
     for path, sha256 in expected.items():
+        if path.startswith("app/") and installed.get(path, sha256) != sha256:
+            raise AppliedFileChangedError(file=path, hint="Put it back as it was and add a new file instead.")
         if installed.get(path) != sha256:
             raise SchemaOlderError(file=path, hint=_OLDER)

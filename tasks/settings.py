@@ -8,6 +8,8 @@ from pydantic_settings import NoDecode
 from db.errors import SettingMissingError
 from db.settings import PartywallSettings
 
+MAINTENANCE = "tasks.maintenance"
+
 
 class TaskSettings(PartywallSettings):
     """The broker, the modules whose tasks exist, and the queues they run on."""
@@ -24,8 +26,9 @@ class TaskSettings(PartywallSettings):
 
     @property
     def module_names(self) -> list[str]:
-        """The modules that declare tasks, in order."""
-        return _names(self.task_modules)
+        """The modules that declare tasks, in order. Maintenance is always one: beat starts it."""
+        names = _names(self.task_modules)
+        return names if MAINTENANCE in names else [*names, MAINTENANCE]
 
     @property
     def queue_names(self) -> list[str]:

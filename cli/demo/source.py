@@ -42,7 +42,8 @@ def inspect(path: Path) -> Source:
     try:
         return _read(path)
     except UnicodeDecodeError as error:
-        raise _refusal(path, f"is not UTF-8: {error.reason}") from None
+        byte = f"0x{error.object[error.start]:02x}"
+        raise _refusal(path, f"is not UTF-8 (byte {byte}: {error.reason}); save it as UTF-8") from None
     except OSError as error:
         raise _refusal(path, f"cannot be read: {error.strerror}") from None
 

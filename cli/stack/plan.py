@@ -19,6 +19,8 @@ from db import migrate
 from db.dsn import setting_name
 from db.roles import Role
 
+TASK_VARIABLES = ("PARTYWALL_TASK_MODULES", "PARTYWALL_QUEUES", "PARTYWALL_APP_SQL_FOLDER")
+
 
 class Plan:
     """One `up`: which servers it uses, on which ports, under which passwords."""
@@ -59,7 +61,9 @@ class Plan:
         on_step(f"preparing PostgreSQL {self._postgres.version}")
         self._postgres.initialise()
         for directory in self._postgres.widened:
-            on_step(f"{directory} is now o+x: root cannot run PostgreSQL, so {self._postgres.system_user} does")
+            on_step(
+                f"{directory} may now be passed through (o+x): started by root, PostgreSQL runs as {self._postgres.system_user}"
+            )
         return [
             Program(
                 "postgres",
@@ -103,6 +107,8 @@ class Plan:
             "PARTYWALL_API_URL": self._api_url,
             "PARTYWALL_FLOWER_URL": self._flower_url,
         }
+        # What the processes were told about tasks, the commands beside them have to know too.
+        settings |= {name: os.environ[name] for name in TASK_VARIABLES if name in os.environ}
         if self._postgres is not None:
             settings[ADMIN_VARIABLE] = self._postgres.admin_url()
             settings |= {setting_name(role): self._database_url(self._postgres, role) for role in Role}

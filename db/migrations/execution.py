@@ -2,8 +2,10 @@
 
 from alembic import op
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from db import sql_files
+from db.errors import MigrationFailedError
 from db.sql_files import SqlFile
 
 
@@ -13,5 +15,22 @@ def execute_file(path: str) -> None:
 
 
 def execute(connection: Connection, file: SqlFile) -> None:
-    """Execute every statement of a file. No parameters: a `%` in the file is a percent sign."""
-    connection.execution_options(no_parameters=True).exec_driver_sql(file.text)
+    """Execute every statement of a file. No parameters: a `%` in the file is a percent sign.
+
+    Raises:
+        MigrationFailedError: PostgreSQL refused a statement; nothing of this migration is kept.
+    """
+    try:
+        connection.execution_options(no_parameters=True).exec_driver_sql(file.text)
+    except DBAPIError as error:
+        diagnosis = getattr(error.orig, "diag", None)
+        if diagnosis is None or diagnosis.message_primary is None:
+            raise
+        position = diagnosis.statement_position
+        # PostgreSQL counts characters from 1 and knows no lines.
+        line = file.text.count("\n", 0, int(position) - 1) + 1 if position else None
+        raise MigrationFailedError(
+            diagnosis.message_primary,
+            file=f"{file.path}:{line}" if line else file.path,
+            hint=diagnosis.message_hint or "Nothing was changed. Mend the file and migrate again.",
+        ) from error

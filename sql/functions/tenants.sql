@@ -16,7 +16,7 @@ begin
         when 'suspended' then
             raise exception 'the tenant is suspended' using
                 errcode = 'PW005',
-                hint = 'An operator resumes it with: partywall tenants resume SLUG.';
+                hint = 'Ask an operator to resume it: partywall tenants resume SLUG.';
         when 'deleting' then
             raise exception 'the tenant is being deleted' using
                 errcode = 'PW006',

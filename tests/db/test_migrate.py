@@ -18,8 +18,10 @@ from db.dsn import plain_url
 from db.errors import (
     AppliedFileChangedError,
     MigrationBusyError,
+    MigrationFailedError,
     SchemaNewerError,
     SchemaOlderError,
+    TableUnprotectedError,
 )
 from db.migrate import LOCK_KEY, bootstrap, migrate
 from db.revisions import head_revision
@@ -144,9 +146,46 @@ def test_a_file_that_fails_leaves_the_database_as_it_was(own_database: Database,
     before = content(own_database)
     (sql_folder / "app/9001_half.sql").write_text("create table app.half (id int); select 1 / 0;\n")
 
-    with pytest.raises(Exception, match="division by zero"):
+    with pytest.raises(MigrationFailedError, match="division by zero"):
         migrate_it(own_database)
     assert content(own_database) == before
+
+
+def test_a_refused_file_is_named_with_its_line(own_database: Database, sql_folder: Path) -> None:
+    (sql_folder / "app/9001_typo.sql").write_text("-- a comment\n\ncreate tabel app.typo (id int);\n")
+
+    with pytest.raises(MigrationFailedError, match=r"app/9001_typo\.sql:3"):
+        migrate_it(own_database)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "create table app.bare (tenant_id uuid not null, id int primary key);",
+        "create table app.bare (id int primary key);",
+        "create table app.bare (tenant_id uuid, id int); select partywall.protect('app.bare');"
+        "alter table app.bare no force row level security;",
+        "create table app.bare (tenant_id uuid, id int); select partywall.protect('app.bare');"
+        "drop policy tenant_isolation_always on app.bare;",
+    ],
+)
+def test_a_table_that_stands_outside_the_wall_is_refused(
+    statements: str, own_database: Database, sql_folder: Path
+) -> None:
+    (sql_folder / "app/9001_bare.sql").write_text(statements)
+
+    with pytest.raises(TableUnprotectedError, match=r"select partywall\.protect\('app\.bare'\)"):
+        migrate_it(own_database)
+    assert own_database.ask("select to_regclass('app.bare')") == [(None,)]
+
+
+def test_a_table_that_says_it_is_shared_may_be(own_database: Database, sql_folder: Path) -> None:
+    (sql_folder / "app/9001_countries.sql").write_text(
+        "create table app.countries (code text primary key);\n"
+        "comment on table app.countries is 'partywall: shared, the same for everybody';\n"
+    )
+
+    assert migrate_it(own_database) == ["app/9001_countries.sql"]
 
 
 def test_a_migration_waits_for_another_and_gives_up_at_its_deadline(own_database: Database) -> None:
@@ -174,6 +213,14 @@ def test_a_database_that_was_never_migrated_is_older(empty_database: Database) -
     bootstrap(empty_database.admin_url, logins={})
     with pytest.raises(SchemaOlderError, match="never migrated"):
         check(empty_database)
+
+
+def test_a_changed_file_of_the_adopter_is_told_as_what_it_is(own_database: Database, sql_folder: Path) -> None:
+    applied = min((sql_folder / "app").glob("*.sql"))
+    applied.write_text(applied.read_text() + "-- changed\n")
+
+    with platform_connection(Role.API) as connection, pytest.raises(AppliedFileChangedError, match=applied.name):
+        require_current(connection)
 
 
 def test_a_function_that_differs_from_its_file_is_older(own_database: Database, sql_folder: Path) -> None:
