@@ -61,9 +61,8 @@ class Plan:
         on_step(f"preparing PostgreSQL {self._postgres.version}")
         self._postgres.initialise()
         for directory in self._postgres.widened:
-            on_step(
-                f"{directory} may now be passed through (o+x): started by root, PostgreSQL runs as {self._postgres.system_user}"
-            )
+            user = self._postgres.system_user
+            on_step(f"{directory} may now be passed through (o+x): started by root, PostgreSQL runs as {user}")
         return [
             Program(
                 "postgres",

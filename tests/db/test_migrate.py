@@ -158,15 +158,16 @@ def test_a_refused_file_is_named_with_its_line(own_database: Database, sql_folde
         migrate_it(own_database)
 
 
+BEHIND = "create table app.bare (tenant_id uuid, id int); select partywall.protect('app.bare');"
+
+
 @pytest.mark.parametrize(
     "statements",
     [
         "create table app.bare (tenant_id uuid not null, id int primary key);",
         "create table app.bare (id int primary key);",
-        "create table app.bare (tenant_id uuid, id int); select partywall.protect('app.bare');"
-        "alter table app.bare no force row level security;",
-        "create table app.bare (tenant_id uuid, id int); select partywall.protect('app.bare');"
-        "drop policy tenant_isolation_always on app.bare;",
+        f"{BEHIND} alter table app.bare no force row level security;",
+        f"{BEHIND} drop policy tenant_isolation_always on app.bare;",
     ],
 )
 def test_a_table_that_stands_outside_the_wall_is_refused(
