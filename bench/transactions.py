@@ -39,8 +39,8 @@ def measure() -> dict[str, float]:
         context = _tenant()
         bare = create_engine(plain_url(proxy.url(server.url(Role.API.login, PASSWORD))))
         figures = _round_trips(proxy, bare, context)
-        with proxy.delaying(0.0005):
-            figures |= _rates(bare, context, count=100, suffix="_at_one_millisecond")
+        with proxy.delaying(0.0025):
+            figures |= _rates(bare, context, count=40, suffix="_at_five_milliseconds")
         bare.dispose()
         dispose_engines()
 

@@ -59,6 +59,6 @@ def slugs_for(names: Iterable[str]) -> dict[str, str]:
 
 
 def _slug(name: str) -> str:
-    # NFKD takes an accent off its letter, and ASCII then drops it: Zürich becomes zurich.
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    # NFKD takes an accent off its letter, and ASCII then drops it: Zürich becomes zurich. Case folding makes ß an ss.
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:LONGEST_SLUG].strip("-") or "tenant"
