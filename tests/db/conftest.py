@@ -1,13 +1,16 @@
 """Fixtures of the database layer's tests: a database kept for a module and emptied after each test."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from cli.stack.postgres import EmbeddedPostgres
+from db import sql_files
 from db.engine import dispose_engines, engine_for
 from db.roles import Role
 from tests.databases import TEMPLATE, Database, clone, drop
@@ -98,3 +101,12 @@ def sent() -> Iterator[list[tuple[str, Any]]]:
     event.listen(engine, "before_cursor_execute", note)
     yield statements
     event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def sql_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of `sql/` that a test may change, used in place of the real one."""
+    copied = tmp_path / "sql"
+    shutil.copytree(sql_files.ROOT, copied)
+    monkeypatch.setattr(sql_files, "ROOT", copied)
+    return copied

@@ -1,6 +1,5 @@
 """Bringing a database to the schema of this code."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,6 @@ from db.errors import (
     MigrationFailedError,
     SchemaNewerError,
     SchemaOlderError,
-    TableUnprotectedError,
 )
 from db.migrate import LOCK_KEY, bootstrap, migrate
 from db.revisions import head_revision
@@ -42,15 +40,6 @@ def empty_database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv(name, value)
     yield made
     drop(made)
-
-
-@pytest.fixture
-def sql_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of `sql/` that a test may change, used in place of the real one."""
-    copied = tmp_path / "sql"
-    shutil.copytree(sql_files.ROOT, copied)
-    monkeypatch.setattr(sql_files, "ROOT", copied)
-    return copied
 
 
 def migrate_it(database: Database, *, wait_seconds: float = 60) -> list[str]:
@@ -156,37 +145,6 @@ def test_a_refused_file_is_named_with_its_line(own_database: Database, sql_folde
 
     with pytest.raises(MigrationFailedError, match=r"app/9001_typo\.sql:3"):
         migrate_it(own_database)
-
-
-BEHIND = "create table app.bare (tenant_id uuid, id int); select partywall.protect('app.bare');"
-
-
-@pytest.mark.parametrize(
-    "statements",
-    [
-        "create table app.bare (tenant_id uuid not null, id int primary key);",
-        "create table app.bare (id int primary key);",
-        f"{BEHIND} alter table app.bare no force row level security;",
-        f"{BEHIND} drop policy tenant_isolation_always on app.bare;",
-    ],
-)
-def test_a_table_that_stands_outside_the_wall_is_refused(
-    statements: str, own_database: Database, sql_folder: Path
-) -> None:
-    (sql_folder / "app/9001_bare.sql").write_text(statements)
-
-    with pytest.raises(TableUnprotectedError, match=r"select partywall\.protect\('app\.bare'\)"):
-        migrate_it(own_database)
-    assert own_database.ask("select to_regclass('app.bare')") == [(None,)]
-
-
-def test_a_table_that_says_it_is_shared_may_be(own_database: Database, sql_folder: Path) -> None:
-    (sql_folder / "app/9001_countries.sql").write_text(
-        "create table app.countries (code text primary key);\n"
-        "comment on table app.countries is 'partywall: shared, the same for everybody';\n"
-    )
-
-    assert migrate_it(own_database) == ["app/9001_countries.sql"]
 
 
 def test_a_migration_waits_for_another_and_gives_up_at_its_deadline(own_database: Database) -> None:
