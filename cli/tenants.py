@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from cli.database import operator_connection
+from cli.errors import BadInputError
 from cli.group import Group
 from cli.output import Json, print_json, print_table, say
 from db import tenants
 
-app = typer.Typer(cls=Group, no_args_is_help=True, help="Create, list, suspend and resume tenants.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Create, list, suspend, resume and delete tenants.")
 
 Slug = Annotated[
     str, typer.Argument(metavar="SLUG", help="The tenant's short name, a DNS label: acme.", show_default=False)
@@ -81,3 +82,25 @@ def resume(slug: Slug, as_json: Json = False) -> None:
         print_json({"id": tenant_id, "slug": slug, "status": "active"})
     else:
         say(f"Resumed {slug}. What waited is dispatched now.")
+
+
+@app.command()
+def delete(
+    slug: Slug,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it: there is no way back.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Begin to delete a tenant: nothing of it starts any more, what waits is cancelled, its rows stay.
+
+    Tasks declared runs_for_deleted=True still run: they are what empties its tables.
+
+    Example: partywall tenants delete acme --yes
+    """
+    if not yes:
+        raise BadInputError(f"Deleting {slug} cannot be undone", hint="Say --yes to do it.")
+    with operator_connection() as connection:
+        tenant_id = tenants.delete_tenant(connection, slug)
+    if as_json:
+        print_json({"id": tenant_id, "slug": slug, "status": "deleting"})
+    else:
+        say(f"{slug} is being deleted. Its waiting jobs are cancelled within seconds; its rows are still there.")

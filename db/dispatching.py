@@ -93,3 +93,12 @@ def expire_leases(connection: Connection, *, limit: int) -> list[ExpiredLease]:
         ExpiredLease(tenant_id=row.tenant_id, job_id=row.job_id, attempt=row.attempt, state=JobState(row.new_state))
         for row in rows
     ]
+
+
+def cancel_jobs_of_deleted(connection: Connection, *, limit: int) -> int:
+    """Cancel jobs that wait for tenants that are being deleted, at most `limit`; return how many."""
+    cancelled = connection.execute(
+        text("select partywall.cancel_jobs_of_deleted(:batch_limit)"), {"batch_limit": limit}
+    ).scalar_one()
+    connection.commit()
+    return int(cancelled)

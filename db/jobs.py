@@ -67,9 +67,9 @@ class JobRow(TenantRow):
     progress_note: Mapped[str | None]
 
 
-_ENQUEUE = text("select partywall.enqueue(:task_name, :payload, :queue, :run_at, :max_attempts)").bindparams(
-    bindparam("payload", type_=JSONB)
-)
+_ENQUEUE = text(
+    "select partywall.enqueue(:task_name, :payload, :queue, :run_at, :max_attempts, :runs_for_deleted)"
+).bindparams(bindparam("payload", type_=JSONB))
 
 
 def enqueue(
@@ -80,10 +80,12 @@ def enqueue(
     queue: str,
     max_attempts: int,
     run_at: datetime | None = None,
+    runs_for_deleted: bool = False,
 ) -> UUID:
     """Return the id of a new job of the executor's tenant. It exists when the transaction commits.
 
-    `payload` is JSON of at most 256 KiB. `run_at` None or in the past means now.
+    `payload` is JSON of at most 256 KiB. `run_at` None or in the past means now. `runs_for_deleted`: also while its
+    tenant is being deleted.
 
     Raises:
         NoTenantError, TenantSuspendedError, TenantDeletingError, PayloadTooLargeError: nothing was accepted.
@@ -95,6 +97,7 @@ def enqueue(
         "queue": queue,
         "run_at": run_at,
         "max_attempts": max_attempts,
+        "runs_for_deleted": runs_for_deleted,
     }
     try:
         job_id: UUID = executor.execute(_ENQUEUE, values).scalar_one()

@@ -74,6 +74,14 @@ def resume_tenant(connection: Connection, slug: str) -> UUID:
     return _change_status(connection, text("select partywall.resume_tenant(:slug)"), slug)
 
 
+def delete_tenant(connection: Connection, slug: str) -> UUID:
+    """Begin to delete the tenant: nothing of it starts any more but tasks that run for deleted tenants.
+
+    What waits is cancelled by the reaper. The rows stay, and there is no way back.
+    """
+    return _change_status(connection, text("select partywall.delete_tenant(:slug)"), slug)
+
+
 def _change_status(connection: Connection, change: TextClause, slug: str) -> UUID:
     tenant_id: UUID | None = connection.execute(change, {"slug": slug}).scalar_one_or_none()
     connection.commit()

@@ -1,33 +1,51 @@
 """The Celery base classes: the one seam between Celery and a tenant's context."""
 
 import os
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, NoReturn
 
-from celery import Task
+from celery import Task, current_app
+from celery.exceptions import Retry
 
 from db.errors import NoTenantError
+from tasks.application import TenantCelery
+from tasks.calling import CallHeldError, run_call
 from tasks.declaration import TaskDeclaration
-from tasks.errors import AttemptFailedError, MessageInvalidError
+from tasks.errors import AttemptFailedError, CallFailedError, MessageInvalidError, NotInAJobError
 from tasks.execution import run_message
+from tasks.job import Job
 from tasks.message import JobMessage
 from tasks.rejection import rejected
+from tasks.signatures import plain
+from tasks.stamping import TOKEN_HEADER, stamp, token_of
+
+
+def _takes_anything(*_: Any, **__: Any) -> None:
+    """Stand in for the body's signature, which Celery would compare a call's arguments with."""
 
 
 class TenantTask(Task[Any, Any]):
-    """A task whose body runs in exactly one tenant's context.
+    """A task whose body runs in exactly one tenant's context: its job's, or that of whoever called it.
 
-    A worker calls it with a dispatcher's message. Called as a function (`write_note(job, note)`) it is just its body,
-    which is what a unit test wants.
+    Called as a function (`write_note(job, note)`) it is just its body, which is what a unit test wants.
     """
 
     declaration: TaskDeclaration
-    # Logged as one line: the traceback is in the job's row.
-    throws = (AttemptFailedError,)
+    # Logged as one line: the traceback is in the job's row, or was logged.
+    throws = (AttemptFailedError, CallFailedError)
+    # A result is the tenant's: Flower and the log show none of it.
+    resultrepr_maxsize = -1
+    # A partial, so that Celery sends an errback as a message of its own and never calls it inside the failed task.
+    __header__ = staticmethod(partial(_takes_anything))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the jobs that the message names."""
-        if self.request.called_directly:
-            return self.run(*args, **kwargs)
+        """Run the jobs that the message names, or the call that it is."""
+        if self.request.called_directly or (args and isinstance(args[0], Job)):
+            return self._as_function(args, kwargs)
+        token = token_of(self.request.headers)
+        if token is not None:
+            return self._as_call(token, args, kwargs)
         try:
             message = JobMessage.parse(args, kwargs)
         except MessageInvalidError as error:
@@ -37,16 +55,71 @@ class TenantTask(Task[Any, Any]):
         # Whatever a body returned is in its job's row; Celery would show it in Flower.
         return None
 
-    def apply_async(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse: a message without a job has no tenant."""
-        raise NoTenantError(
-            task=self.name,
-            hint="Enqueue it: POST /v1/jobs, job.enqueue() in a task, or tasks.producing.enqueue().",
-        )
+    def apply_async(self, args: Any = None, kwargs: Any = None, *rest: Any, **options: Any) -> Any:
+        """Publish a call, as the tenant whose context this is.
 
-    def apply(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse, for the same reason."""
-        self.apply_async()
+        Raises:
+            NoTenantError: this thread is in no tenant's context.
+        """
+        if not isinstance(self.app, TenantCelery):
+            raise NoTenantError(task=self.name, hint="Import the application first: from workers import app.")
+        return super().apply_async(args, kwargs, *rest, **options)
+
+    def apply(  # type: ignore[override]
+        self, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> Any:
+        """Run a call in this process, in a transaction of its own, as the tenant whose context this is.
+
+        Raises:
+            NoTenantError: this thread is in no tenant's context.
+        """
+        options |= {each: plain(options[each]) for each in ("link", "link_error") if options.get(each) is not None}
+        return super().apply(plain(args), plain(kwargs), **stamp(self.name, options, []))
+
+    def retry(self, *args: Any, **options: Any) -> Any:
+        """Try again: Celery's own way for a call; for a job, its next attempt, whose record is in PostgreSQL."""
+        if token_of(self.request.headers) is not None or self.request.called_directly:
+            return super().retry(*args, **options)
+        raise Retry(exc=options.get("exc"), when=options.get("eta") or options.get("countdown"))
+
+    def replace(self, sig: Any) -> Any:
+        """Replace this call by another canvas.
+
+        Raises:
+            NotInAJobError: a job is what it was accepted as.
+        """
+        if token_of(self.request.headers) is None:
+            raise NotInAJobError(task=self.name, hint="Enqueue what is to follow: job.enqueue(), in its transaction.")
+        return super().replace(sig)
+
+    def _as_function(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        if current_app.current_worker_task is not None and not (args and isinstance(args[0], Job)):
+            # celery.map and its like call the function for each item; what it would be given is no job.
+            raise NoTenantError(task=self.name, hint="Publish a call for each item, or enqueue jobs.")
+        return self.run(*args, **kwargs)
+
+    def _as_call(self, token: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        request = self.request
+        try:
+            return run_call(
+                self.declaration,
+                self.run,
+                token=token,
+                call_id=str(request.id),
+                number=(request.retries or 0) + 1,
+                arguments=(args, kwargs),
+            )
+        except CallHeldError as held:
+            self._send_again(held)
+
+    def _send_again(self, held: CallHeldError) -> NoReturn:
+        if self.request.is_eager:
+            raise held.reason
+        again = self.signature_from_request(countdown=held.seconds, retries=self.request.retries)
+        again.set(headers={**(self.request.headers or {}), TOKEN_HEADER: held.token})
+        again.apply_async()
+        pause: Any = held.seconds
+        raise Retry(f"held for {pause:.0f} s", exc=held.reason, when=pause, sig=again) from None
 
 
 class PlatformTask(Task[Any, Any]):

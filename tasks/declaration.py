@@ -28,6 +28,7 @@ class TaskDeclaration:
     retry: RetryPolicy
     time_limit_seconds: float
     tenantless: bool
+    runs_for_deleted: bool
     payload: TypeAdapter[Any]
     result: TypeAdapter[Any]
 
@@ -41,13 +42,15 @@ class TaskDeclaration:
         retry: RetryPolicy,
         time_limit_seconds: float,
         tenantless: bool,
+        runs_for_deleted: bool = False,
+        bound: bool = False,
     ) -> Self:
         """Return the declaration of a function.
 
         Raises:
             TaskDeclarationError: a tenant task is not `(job: Job, payload: Model) -> Result`, fully annotated.
         """
-        payload, result = (Any, Any) if tenantless else _shapes(body, name)
+        payload, result = (Any, Any) if tenantless else _shapes(body, name, bound=bound)
         return cls(
             name=name,
             description=(inspect.getdoc(body) or "").partition("\n")[0],
@@ -55,6 +58,7 @@ class TaskDeclaration:
             retry=retry,
             time_limit_seconds=time_limit_seconds,
             tenantless=tenantless,
+            runs_for_deleted=runs_for_deleted,
             payload=TypeAdapter(payload),
             result=TypeAdapter(result),
         )
@@ -100,8 +104,9 @@ def _pointer(location: tuple[int | str, ...]) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)
 
 
-def _shapes(body: Body, name: str) -> tuple[Any, Any]:
-    parameters = list(inspect.signature(body).parameters)
+def _shapes(body: Body, name: str, *, bound: bool) -> tuple[Any, Any]:
+    # Celery's `bind=True` puts the task itself in front.
+    parameters = list(inspect.signature(body).parameters)[1 if bound else 0 :]
     hints = get_type_hints(body)
     hint = "Write it as: def body(job: Job, payload: Model) -> Result."
     if len(parameters) != 2:

@@ -22,6 +22,7 @@ def task(
     retry_base_seconds: float = 2.0,
     retry_cap_seconds: float = 3600.0,
     tenantless: bool = False,
+    runs_for_deleted: bool = False,
     **celery_options: Any,
 ) -> Callable[[Body], Any]:
     """Declare a task: Celery's `shared_task` with a tenant's context around the body.
@@ -29,6 +30,8 @@ def task(
     The body is `(job: Job, payload: Model) -> Result`, with pydantic models; a payload that does not fit is refused
     when it is enqueued. Every Celery option still works. A `tenantless` task takes what arguments it likes, is started
     by beat, and sees no tenant's row.
+
+    `runs_for_deleted`: also while its tenant is being deleted, as what empties its tables has to.
 
     `time_limit_seconds`: then SoftTimeLimitExceeded is raised in the body, and ten seconds later its process is killed.
 
@@ -46,6 +49,8 @@ def task(
             ),
             time_limit_seconds=time_limit_seconds,
             tenantless=tenantless,
+            runs_for_deleted=runs_for_deleted,
+            bound=bool(celery_options.get("bind")),
         )
         registry.declare(declaration, module=body.__module__)
         options: dict[str, Any] = {
@@ -63,6 +68,9 @@ def task(
                 "max_retries": max_attempts - 1,
                 "retry_backoff": retry_base_seconds,
             }
+        else:
+            # Celery would put the body's own in its place.
+            options["__header__"] = staticmethod(TenantTask.__header__)
         return shared_task(**(options | celery_options))(body)
 
     return declare

@@ -45,3 +45,31 @@ class MessageInvalidError(PartywallError):
 
 class AttemptFailedError(PartywallError):
     """The attempt failed; why stands in the job's row, where only its tenant can read it."""
+
+
+class CallIdError(PartywallError):
+    """The id of a call is a UUID."""
+
+
+class CallArgumentsError(PartywallError):
+    """A tenant's task takes one payload."""
+
+
+class NotInAJobError(PartywallError):
+    """A job is not changed through Celery."""
+
+    retryable: ClassVar[bool] = False
+
+
+class NotInACallError(PartywallError):
+    """A call has no job's row."""
+
+    retryable: ClassVar[bool] = False
+
+
+class DatabaseAwayError(PartywallError):
+    """PostgreSQL could not be asked whose call it is."""
+
+
+class CallFailedError(PartywallError):
+    """The call failed; the worker's log says where."""

@@ -1,6 +1,5 @@
 """The way of one message through a worker: claim, enter, validate, run, finish or fail, leave."""
 
-import json
 import traceback
 from typing import Any
 
@@ -20,15 +19,16 @@ from db.errors import (
 )
 from db.roles import Role
 from db.session import become, platform_connection
+from tasks.body import run_body
 from tasks.declaration import Body, TaskDeclaration
-from tasks.errors import AttemptFailedError, ResultTooLargeError
+from tasks.errors import AttemptFailedError
 from tasks.job import Job
 from tasks.message import JobMessage
+from tasks.publisher import publishing_as
 from tasks.redaction import redact
 from tasks.rejection import rejected
-from tasks.time_limit import run_within
+from tasks.retrying import reason_of
 
-MAX_RESULT_BYTES = 256 * 1024
 MAX_TRACEBACK_CHARACTERS = 16_000
 
 log = structlog.get_logger(__name__)
@@ -93,12 +93,13 @@ def _claim_once(
 def _run_attempt(connection: Connection, declaration: TaskDeclaration, body: Body, attempt: Attempt) -> None:
     become(connection, attempt.context)
     attempts.fence(connection)
-    job = Job(attempt, connection)
+    job = Job.of(attempt, connection)
     log.info("attempt_started")
     try:
         payload = declaration.read_payload(attempt.payload)
-        returned = run_within(declaration.time_limit_seconds, connection, lambda: _work(body, job, payload))
-        attempts.finish(connection, result=_result(declaration, returned))
+        with publishing_as(attempt.context, role=Role.WORKER, label=attempt.tenant_slug):
+            result = run_body(declaration, body, job, payload, connection)
+        attempts.finish(connection, result=result)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge: whatever a body raises is recorded here
         _record_failure(connection, declaration, attempt, error)
     else:
@@ -107,29 +108,16 @@ def _run_attempt(connection: Connection, declaration: TaskDeclaration, body: Bod
         job.close()
 
 
-def _work(body: Body, job: Job, payload: Any) -> Any:
-    returned = body(job, payload)
-    job.flush()
-    return returned
-
-
-def _result(declaration: TaskDeclaration, returned: Any) -> Any:
-    result = declaration.result.dump_python(declaration.result.validate_python(returned), mode="json")
-    size = len(json.dumps(result).encode())
-    if size > MAX_RESULT_BYTES:
-        raise ResultTooLargeError(size_bytes=size, hint="Keep rows in a table of the tenant's and return a summary.")
-    return result
-
-
 def _record_failure(
     connection: Connection, declaration: TaskDeclaration, attempt: Attempt, error: BaseException
 ) -> None:
-    kind = type(error).__name__
+    cause = reason_of(error)
+    kind = type(cause).__name__
     try:
         attempts.abandon(connection)
         state = attempts.fail(
             connection,
-            error=_describe(error),
+            error=_describe(cause),
             retry_after_seconds=declaration.retry.delay_after(attempt.number, error),
         )
     except (LeaseLostError, TokenExpiredError):

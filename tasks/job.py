@@ -3,15 +3,17 @@
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn, Self
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from db import attempts
 from db.attempts import Attempt
+from db.context import TenantContext
 from db.session import TenantSession, session_on
 from tasks import producing
+from tasks.errors import NotInACallError
 
 PROGRESS_INTERVAL_SECONDS = 0.5
 """Progress is for people: reports that come faster are left out, except the last."""
@@ -29,17 +31,38 @@ class JobTenant:
 class Job:
     """One attempt of a job, as its body sees it. Everything it does in the database is the tenant's."""
 
-    def __init__(self, attempt: Attempt, connection: Connection) -> None:
-        self.id = attempt.job_id
-        self.attempt = attempt.number
-        self.tenant = JobTenant(id=attempt.context.tenant_id, slug=attempt.tenant_slug, name=attempt.tenant_name)
-        self.state: Any | None = attempt.checkpoint
+    def __init__(
+        self,
+        connection: Connection,
+        context: TenantContext,
+        *,
+        id: UUID,
+        attempt: int,
+        tenant: JobTenant,
+        state: Any | None = None,
+    ) -> None:
+        self.id = id
+        self.attempt = attempt
+        self.tenant = tenant
+        self.state = state
         """What the last `checkpoint()` kept, also when that was in an earlier attempt. None at first."""
         self.connection = connection
         """SQLAlchemy Core, on the job's transaction."""
-        self._context = attempt.context
+        self._context = context
         self._session: TenantSession | None = None
         self._progress_reported_at: float | None = None
+
+    @classmethod
+    def of(cls, attempt: Attempt, connection: Connection) -> Self:
+        """Return the job of an attempt, on a connection that is already its tenant's."""
+        return cls(
+            connection,
+            attempt.context,
+            id=attempt.job_id,
+            attempt=attempt.number,
+            tenant=JobTenant(id=attempt.context.tenant_id, slug=attempt.tenant_slug, name=attempt.tenant_name),
+            state=attempt.checkpoint,
+        )
 
     @property
     def session(self) -> TenantSession:
@@ -88,3 +111,18 @@ class Job:
         """Let go of the session. The connection belongs to the worker."""
         if self._session is not None:
             self._session.close()
+
+
+class CalledJob(Job):
+    """What the body of a call is given: the same, but no row keeps its progress, its state or its outcome."""
+
+    def progress(self, current: int, total: int | None = None, note: str | None = None) -> None:
+        """Do nothing: nobody can look."""
+
+    def checkpoint(self, state: Any) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            NotInACallError: a call is all or nothing.
+        """
+        raise NotInACallError(call=self.id, hint="Enqueue the task: POST /v1/jobs, or job.enqueue() in another.")

@@ -27,4 +27,5 @@ def enqueue(executor: Executor, task_name: str, payload: Any, *, run_at: datetim
         queue=declaration.queue,
         max_attempts=declaration.max_attempts,
         run_at=run_at,
+        runs_for_deleted=declaration.runs_for_deleted,
     )

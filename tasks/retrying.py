@@ -2,6 +2,10 @@
 
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from celery.exceptions import Retry
 
 
 def delay_before_retry(attempt: int, *, base_seconds: float, cap_seconds: float, jitter: float) -> float:
@@ -26,8 +30,11 @@ class RetryPolicy:
     def delay_after(self, attempt: int, error: BaseException) -> float | None:
         """Return the seconds until the next attempt, or None when the error says that none can help.
 
-        An exception class with `retryable = False` says so. Whether attempts are left, the database decides.
+        An exception class with `retryable = False` says so, and `task.retry(countdown=...)` says when. Whether
+        attempts are left, the database decides.
         """
+        if isinstance(error, Retry) and error.when is not None:
+            return _seconds_until(cast("datetime | float", error.when))
         if not getattr(error, "retryable", True):
             return None
         return delay_before_retry(
@@ -36,3 +43,15 @@ class RetryPolicy:
             cap_seconds=self.cap_seconds,
             jitter=random.random(),  # noqa: S311 - spreads load, keeps no secret
         )
+
+
+def reason_of(error: BaseException) -> BaseException:
+    """Return what an attempt failed of: the error that `task.retry(exc=...)` was given, or the error itself."""
+    return error.exc if isinstance(error, Retry) and error.exc is not None else error
+
+
+def _seconds_until(moment: datetime | float) -> float:
+    if isinstance(moment, datetime):
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, (aware - datetime.now(UTC)).total_seconds())
+    return max(0.0, float(moment))

@@ -24,6 +24,13 @@ class TaskSettings(PartywallSettings):
         None, gt=0, description="How often per-tenant maintenance runs; unset means nightly at 03:00 UTC."
     )
 
+    result_backend_url: SecretStr | None = Field(
+        None, description="Where Celery keeps results, as chords need it: redis://. Unset, no result leaves PostgreSQL."
+    )
+    call_lifetime_seconds: float = Field(
+        86_400, gt=0, le=30 * 86_400, description="How long a task started through Celery itself may wait for its turn."
+    )
+
     @property
     def module_names(self) -> list[str]:
         """The modules that declare tasks, in order. Maintenance is always one: beat starts it."""

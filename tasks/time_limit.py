@@ -61,11 +61,12 @@ def _open_to_signals(work: Callable[[], Result]) -> Result:
     if SOFT_LIMIT_SIGNAL in signal.sigpending():
         # Sent for the body before this one, which ended first.
         signal.sigwait({SOFT_LIMIT_SIGNAL})
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {SOFT_LIMIT_SIGNAL})
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {SOFT_LIMIT_SIGNAL})
     try:
         return work()
     finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {SOFT_LIMIT_SIGNAL})
+        # As it was: a body may run another one with `.apply()`, and its own time goes on after that.
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Watchdog:

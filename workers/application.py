@@ -1,9 +1,8 @@
 """The Celery application."""
 
-from celery import Celery
-
+from tasks.application import TenantCelery
 from workers import process
 
-app = Celery("partywall")
+app = TenantCelery("partywall")
 app.config_from_object("celeryconfig")
 process.connect_signals()

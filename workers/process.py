@@ -25,8 +25,8 @@ def _configure_logging(**_: Any) -> None:
 def _prepare(sender: Any, **_: Any) -> None:
     # In the main process, before it forks; the children open engines of their own on first use.
     if "prefork" not in sender.pool_cls.__module__:
-        # Bodies share this process: one connection each, and one each for progress.
-        need_connections(2 * sender.concurrency)
+        # Bodies share this process: one connection each, one each for progress, and one for a call they `.apply()`.
+        need_connections(3 * sender.concurrency)
     require_ready(Role.WORKER)
 
 

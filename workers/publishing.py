@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
-from celery import Celery
 
 from db.dispatching import Dispatched
+from tasks.application import TenantCelery
 from tasks.message import JobMessage
 from workers.faults import BROKER_FAULTS
 
 log = structlog.get_logger(__name__)
 
 
-def publish(app: Celery, dispatched: Sequence[Dispatched]) -> list[UUID]:
+def publish(app: TenantCelery, dispatched: Sequence[Dispatched]) -> list[UUID]:
     """Send a message for each job, in order; return the nonces of those the broker did not take.
 
     After the first failure the rest is not tried: the broker is away, and they go back to where they can wait.
@@ -28,15 +28,9 @@ def publish(app: Celery, dispatched: Sequence[Dispatched]) -> list[UUID]:
     return []
 
 
-def _send(app: Celery, job: Dispatched) -> None:
+def _send(app: TenantCelery, job: Dispatched) -> None:
     message = JobMessage(tenant_id=job.tenant_id, job_ids=(job.job_id,), nonce=job.nonce)
     with app.producer_pool.acquire(block=True) as producer:
-        app.send_task(
-            job.task_name,
-            kwargs=message.kwargs(),
-            queue=job.queue,
-            producer=producer,
-            retry=False,
-            argsrepr="()",
-            kwargsrepr=message.shown_as(job.tenant_slug),
+        app.send_job_message(
+            job.task_name, message, tenant_slug=job.tenant_slug, queue=job.queue, producer=producer, retry=False
         )

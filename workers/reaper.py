@@ -1,8 +1,8 @@
-"""The reaper: takes back the jobs of attempts that did not end before their lease did."""
+"""The reaper: takes back what its attempt did not end in time, and cancels what waits for a tenant that goes."""
 
 import structlog
 
-from db.dispatching import expire_leases
+from db.dispatching import cancel_jobs_of_deleted, expire_leases
 from db.roles import Role
 from db.session import platform_connection
 from workers.agent import Agent
@@ -23,12 +23,15 @@ class Reaper(Agent):
         self.batch_limit = batch_limit
 
     def run_once(self) -> int:
-        """Take back at most one batch of jobs; return how many."""
+        """Take back or cancel at most one batch of jobs each; return the size of the larger."""
         with platform_connection(self.role) as connection:
             expired = expire_leases(connection, limit=self.batch_limit)
+            cancelled = cancel_jobs_of_deleted(connection, limit=self.batch_limit)
         for lease in expired:
             log.warning("lease_expired", job=str(lease.job_id), attempt=lease.attempt, state=lease.state.value)
-        return len(expired)
+        if cancelled:
+            log.info("jobs_of_deleted_tenants_cancelled", jobs=cancelled)
+        return max(len(expired), cancelled)
 
     def run(self) -> None:
         """Sweep once a second, without a pause while batches are full."""

@@ -16,8 +16,15 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    runs_for_deleted boolean;
 begin
-    perform partywall_private.require_active_tenant(claim.tenant);
+    select coalesce(bool_and(jobs.runs_for_deleted), false) into runs_for_deleted
+    from partywall.jobs as jobs
+    where jobs.tenant_id = claim.tenant
+      and jobs.id = any(claim.job_ids);
+
+    perform partywall_private.require_active_tenant(claim.tenant, runs_for_deleted);
 
     return query
         with claimed as (

@@ -30,7 +30,7 @@ begin
     where jobs.state = 'dispatched'
       and jobs.queue = from_queue
       and (known_tasks is null or jobs.task_name = any(known_tasks))
-      and tenants.status = 'active';
+      and (tenants.status = 'active' or (tenants.status = 'deleting' and jobs.runs_for_deleted));
 
     return query
         with overdue as materialized (
@@ -41,7 +41,7 @@ begin
               and jobs.queue = from_queue
               and (known_tasks is null or jobs.task_name = any(known_tasks))
               and jobs.dispatched_at <= now() - resend_after * (2 ^ least(jobs.sends - 1, 7))
-              and tenants.status = 'active'
+              and (tenants.status = 'active' or (tenants.status = 'deleting' and jobs.runs_for_deleted))
             order by jobs.dispatched_at
             limit batch_limit
             for update of jobs skip locked
@@ -54,7 +54,7 @@ begin
               and jobs.queue = from_queue
               and (known_tasks is null or jobs.task_name = any(known_tasks))
               and jobs.run_at <= now()
-              and tenants.status = 'active'
+              and (tenants.status = 'active' or (tenants.status = 'deleting' and jobs.runs_for_deleted))
             order by jobs.run_at, jobs.id
             limit greatest(
                 0, least(batch_limit - (select count(*) from overdue), in_flight_limit - in_flight)

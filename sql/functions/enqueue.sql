@@ -1,8 +1,9 @@
 -- Accepts a job for the tenant of this transaction. It exists when the transaction commits, and not before.
 -- Returns its id. Raises PW001 without a tenant, PW005/PW006 when the tenant may not work,
--- PW012 when the payload is over 256 KiB.
+-- PW012 when the payload is over 256 KiB. `runs_for_deleted`: also while the tenant is being deleted.
 create or replace function partywall.enqueue(
-    task_name text, payload jsonb, queue text, run_at timestamptz, max_attempts integer
+    task_name text, payload jsonb, queue text, run_at timestamptz, max_attempts integer,
+    runs_for_deleted boolean default false
 )
 returns uuid
 language plpgsql
@@ -15,17 +16,17 @@ declare
     starts  timestamptz := greatest(enqueue.run_at, now());
     new_id  uuid;
 begin
-    perform partywall_private.require_active_tenant(tenant);
+    perform partywall_private.require_active_tenant(tenant, enqueue.runs_for_deleted);
     if octet_length(enqueue.payload::text) > 262144 then
         raise exception 'the payload is over 256 KiB' using
             errcode = 'PW012',
             hint = 'Upload big inputs with PUT /v1/files/NAME and pass the name.';
     end if;
 
-    insert into partywall.jobs (tenant_id, task_name, queue, state, max_attempts, run_at, payload)
+    insert into partywall.jobs (tenant_id, task_name, queue, state, max_attempts, run_at, payload, runs_for_deleted)
     values (
         tenant, enqueue.task_name, enqueue.queue, case when starts > now() then 'scheduled' else 'queued' end,
-        enqueue.max_attempts, starts, enqueue.payload
+        enqueue.max_attempts, starts, enqueue.payload, enqueue.runs_for_deleted
     )
     returning id into new_id;
 
@@ -35,5 +36,5 @@ begin
 end
 $$;
 
-grant execute on function partywall.enqueue(text, jsonb, text, timestamptz, integer)
+grant execute on function partywall.enqueue(text, jsonb, text, timestamptz, integer, boolean)
 to partywall_worker, partywall_api, partywall_operator;

@@ -1,7 +1,8 @@
 -- Tenants come, pause and return. Only the operator's role may say so.
 
--- Returns the tenant's id, or raises: PW004 unknown, PW005 suspended, PW006 being deleted.
-create or replace function partywall_private.require_active_tenant(tenant uuid)
+-- Returns when the tenant may work, or raises: PW004 unknown, PW005 suspended, PW006 being deleted. What
+-- `runs_for_deleted` may work for a tenant that is being deleted: it is what deletes it.
+create or replace function partywall_private.require_active_tenant(tenant uuid, runs_for_deleted boolean default false)
 returns void
 language plpgsql
 stable
@@ -18,9 +19,12 @@ begin
                 errcode = 'PW005',
                 hint = 'Ask an operator to resume it: partywall tenants resume SLUG.';
         when 'deleting' then
+            if runs_for_deleted then
+                return;
+            end if;
             raise exception 'the tenant is being deleted' using
                 errcode = 'PW006',
-                hint = 'Nothing new can be started for it.';
+                hint = 'Nothing is started for it any more, but tasks declared runs_for_deleted=True.';
         else
             raise exception 'the tenant is unknown' using
                 errcode = 'PW004',
@@ -54,21 +58,34 @@ begin
 end
 $$;
 
--- Suspends: nothing of the tenant starts or is accepted until it is resumed. Its waiting jobs stay.
+-- Suspends: nothing of the tenant starts or is accepted until it is resumed. Its waiting jobs stay; those that were
+-- on their way to a worker come back, so that they leave at once when the tenant does.
 -- Returns the tenant's id, or null when no tenant has that slug. Suspending twice is once.
 create or replace function partywall.suspend_tenant(slug text)
 returns uuid
-language sql
+language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    suspended uuid;
+begin
     update partywall.tenants as tenants
     set status = 'suspended',
         suspended_at = coalesce(tenants.suspended_at, now())
     where tenants.slug = suspend_tenant.slug
       and tenants.status in ('active', 'suspended')
-    returning tenants.id
+    returning tenants.id into suspended;
+
+    perform partywall.undo_dispatch(array(
+        select jobs.dispatch_nonce
+        from partywall.jobs as jobs
+        where jobs.tenant_id = suspended
+          and jobs.state = 'dispatched'
+    ));
+    return suspended;
+end
 $$;
 
 -- Lets a suspended tenant work again and wakes the dispatcher for what waited.
@@ -88,6 +105,58 @@ as $$
     where tenants.slug = resume_tenant.slug
       and tenants.status in ('active', 'suspended')
     returning tenants.id
+$$;
+
+-- Begins to delete: nothing of the tenant is accepted or starts any more, except what is declared to run for it all
+-- the same. The reaper cancels what waits. The rows stay. Returns the tenant's id, or null when no tenant has that
+-- slug. There is no way back.
+create or replace function partywall.delete_tenant(slug text)
+returns uuid
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    update partywall.tenants as tenants
+    set status = 'deleting',
+        suspended_at = null
+    where tenants.slug = delete_tenant.slug
+    returning tenants.id
+$$;
+
+-- Cancels at most `batch_limit` jobs that wait for tenants that are being deleted, whichever way they came to wait.
+-- Returns how many.
+create or replace function partywall.cancel_jobs_of_deleted(batch_limit integer)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cancelled integer;
+begin
+    with waiting as (
+        select jobs.tenant_id, jobs.id
+        from partywall.tenants as tenants
+        inner join partywall.jobs as jobs on tenants.id = jobs.tenant_id
+        where tenants.status = 'deleting'
+          and jobs.state in ('scheduled', 'queued', 'dispatched')
+          and not jobs.runs_for_deleted
+        limit batch_limit
+        for update of jobs skip locked
+    )
+    update partywall.jobs as jobs
+    set state = 'cancelled',
+        dispatch_nonce = null,
+        finished_at = now()
+    from waiting
+    where jobs.tenant_id = waiting.tenant_id
+      and jobs.id = waiting.id;
+
+    get diagnostics cancelled = row_count;
+    return cancelled;
+end
 $$;
 
 -- Returns a token for any tenant, active or not, for one hour: how an operator looks inside.
@@ -116,5 +185,8 @@ grant execute on function
 partywall.create_tenant(text, text),
 partywall.suspend_tenant(text),
 partywall.resume_tenant(text),
+partywall.delete_tenant(text),
 partywall.open_tenant(text)
 to partywall_operator;
+
+grant execute on function partywall.cancel_jobs_of_deleted(integer) to partywall_dispatcher;

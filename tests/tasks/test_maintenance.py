@@ -120,7 +120,7 @@ def test_a_retry_keeps_what_a_killed_attempt_deleted_and_goes_on_counting(acme: 
     attempt = claim_one(acme)
     with body_of(attempt) as connection:
         with pytest.raises(SoftTimeLimitExceeded):
-            prune_jobs(KilledAfterTheFirstTransaction(attempt, connection), PruneJobs())
+            prune_jobs(KilledAfterTheFirstTransaction.of(attempt, connection), PruneJobs())
         connection.rollback()
         attempts.fail(connection, error={"type": "SoftTimeLimitExceeded"}, retry_after_seconds=0)
     left_by_the_first = notes_left(database, acme)

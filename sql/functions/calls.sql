@@ -1,0 +1,86 @@
+-- Calls: tasks started through Celery itself, without a job. What a call proves about itself is a token that was
+-- minted while its publisher's code ran in a tenant's context; its subject is call/<call id>/<16 hex digits of the
+-- task's name>. So it opens the message it was minted for, and no other.
+
+create or replace function partywall_private.call_subject(call_id uuid, task_name text)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format('call/%s/%s', call_id, left(encode(sha256(convert_to(task_name, 'UTF8')), 'hex'), 16))
+$$;
+
+-- Returns a token for each call, in order, all of the tenant of this transaction. Raises PW001 without a tenant.
+-- A call that waits longer than its token lives is refused; thirty days are the most.
+create or replace function partywall.mint_calls(call_ids uuid[], task_names text[], lifetime interval)
+returns text[]
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tenant uuid := partywall.current_tenant_id();
+begin
+    return (
+        select array_agg(
+            partywall_private.mint(
+                tenant,
+                partywall_private.call_subject(calls.id, calls.task_name),
+                least(mint_calls.lifetime, interval '30 days')
+            )
+            order by calls.place
+        )
+        from unnest(call_ids, task_names) with ordinality as calls (id, task_name, place)
+    );
+end
+$$;
+
+-- Lets a worker in: returns whose call it is and a token for it. `held` says that the tenant is suspended; send the
+-- message again with the token of this answer, which lives for another `lifetime`.
+--
+-- Raises PW002 when the token was minted for another message, PW003, PW004 and PW006.
+create or replace function partywall.admit_call(
+    token text, call_id uuid, task_name text, runs_for_deleted boolean, lifetime interval
+)
+returns table (tenant_slug text, tenant_name text, held boolean, admitted_token text)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    proven  record;
+    tenant  partywall.tenants;
+    waits   boolean;
+begin
+    select * into proven from partywall_private.verify(admit_call.token);
+    if proven.subject <> partywall_private.call_subject(admit_call.call_id, admit_call.task_name) then
+        raise exception 'the tenant token was refused' using
+            errcode = 'PW002',
+            hint = 'It was minted for another message. Publish this one from a tenant''s context.';
+    end if;
+
+    select * into tenant from partywall.tenants as tenants where tenants.id = proven.tenant_id;
+    waits := tenant.status is not distinct from 'suspended';
+    if not waits then
+        perform partywall_private.require_active_tenant(proven.tenant_id, admit_call.runs_for_deleted);
+    end if;
+
+    return query select
+        tenant.slug, tenant.name, waits,
+        case
+            when waits
+                then partywall_private.mint(
+                    proven.tenant_id, proven.subject, least(admit_call.lifetime, interval '30 days')
+                )
+            else admit_call.token
+        end;
+end
+$$;
+
+grant execute on function partywall.mint_calls(uuid[], text[], interval)
+to partywall_worker, partywall_api, partywall_operator;
+grant execute on function partywall.admit_call(text, uuid, text, boolean, interval) to partywall_worker;
