@@ -2,12 +2,13 @@
 
 import structlog
 import uvicorn
+from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
 from api.settings import ApiSettings
 from db.roles import Role
 from tasks.logs import configure_logging
-from tasks.startup import starting
+from tasks.startup import check, log_away, refusing
 
 GRACE_SECONDS = 20
 """How long open requests may take to end once the process is told to stop."""
@@ -21,7 +22,12 @@ log = structlog.get_logger("api")
 def main() -> None:
     """Check the database, then listen on `PARTYWALL_API_HOST` and `PARTYWALL_API_PORT`."""
     configure_logging("api")
-    with starting(Role.API):
+    with refusing():
+        try:
+            check(Role.API)
+        except OperationalError as away:
+            # It answers all the same, that it cannot serve: see api/gate.py.
+            log_away(away, role=Role.API.value)
         app = create_app()
         settings = ApiSettings.load()
     log.info("api_listens", host=settings.api_host, port=settings.api_port)

@@ -9,6 +9,7 @@ from fastapi_swagger import patch_fastapi
 
 from api import answers, documentation, files, health, jobs, tasks
 from api.edge import Edge
+from api.gate import Gate
 from api.settings import ApiSettings
 from db.engine import dispose_async_engines
 from db.files import FileSettings, file_store
@@ -36,6 +37,7 @@ def create_app() -> FastAPI:
     app.state.settings = ApiSettings.load()
     app.state.file_limit_bytes = FileSettings.load().file_limit_bytes
     app.state.files = file_store()
+    app.state.gate = Gate()
     app.state.readiness = health.Readiness()
     for each in (jobs, tasks, files, health):
         app.include_router(each.router)
@@ -53,6 +55,8 @@ def create_app() -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    gate: Gate = app.state.gate
+    await gate.try_to_open()
     yield
     await dispose_async_engines()
 

@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from api.gate import Gate
 from db.credentials import ApiKey, Principal, authenticate
 from db.errors import CredentialRejectedError, TenantDeletingError, TenantSuspendedError
 from db.roles import Role
@@ -30,7 +31,10 @@ async def authenticated(
     """
     if sent is None:
         raise CredentialRejectedError("no API key was sent", hint='Send "Authorization: Bearer pw_<id>_<secret>".')
-    principal = await _authenticate(ApiKey.parse(sent.credentials))
+    key = ApiKey.parse(sent.credentials)
+    gate: Gate = request.app.state.gate
+    await gate.pass_through()
+    principal = await _authenticate(key)
     request.state.principal = principal
     return principal
 

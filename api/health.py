@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import OperationalError
 
 from api.documentation import problems
+from api.gate import Gate
 from db import schema
 from db.errors import SchemaNewerError, SchemaOlderError
 from db.roles import Role
@@ -54,6 +55,8 @@ async def readyz(request: Request) -> Health:
 
     Not the broker: an accepted job is a committed row, and is handed over as soon as a broker is there.
     """
+    gate: Gate = request.app.state.gate
+    await gate.pass_through()
     readiness: Readiness = request.app.state.readiness
     await readiness.check()
     return Health()

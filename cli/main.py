@@ -3,6 +3,7 @@
 import typer
 
 from cli import check, enqueue, jobs, keys, migrate, tenants, up, version
+from cli.audit import command as audit
 from cli.demo import command as demo
 from cli.group import Group
 
@@ -20,5 +21,5 @@ app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
 app.command()(enqueue.enqueue)
-for module in (migrate, check, up, demo, version):
+for module in (migrate, check, audit, up, demo, version):
     module.register(app)

@@ -42,6 +42,7 @@ _EXIT_CODES: dict[type[PartywallError], ExitCode] = {
     errors.SigningKeyError: ExitCode.REFUSED,
     errors.SchemaOlderError: ExitCode.REFUSED,
     errors.SchemaNewerError: ExitCode.REFUSED,
+    errors.AdministratorNeededError: ExitCode.REFUSED,
     StackBusyError: ExitCode.REFUSED,
     HomeUnusableError: ExitCode.REFUSED,
     ServerMissingError: ExitCode.USAGE,

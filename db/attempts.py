@@ -1,5 +1,6 @@
 """One attempt of a job, as the worker that runs it sees it: claim, progress, checkpoint, finish, fail."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,6 @@ from uuid import UUID
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from db.context import TenantContext
 from db.engine import FENCE
 from db.jobs import JobState
-from db.opening import Statement
 from db.roles import Role
+from db.round_trip import Statement
 from db.session import Executor, platform_connection
 from db.storable import storable
 from db.transport import CANCEL_TIMEOUT_SECONDS, TenantConnection
@@ -108,7 +108,7 @@ def finish(connection: Connection, *, result: Any | None) -> None:
     """
     if not connection.in_transaction():
         connection.begin()
-    _driver(connection).fence = ("select partywall.finish(%s)", (Jsonb(result),))
+    _driver(connection).fence = ("select partywall.finish($1)", (json.dumps(result),))
     connection.commit()
 
 
@@ -154,10 +154,9 @@ def abandon(connection: Connection) -> None:
     except DBAPIError:
         connection.invalidate()
         connection.rollback()
-    driver = _driver(connection)
     # Interrupted on its way to COMMIT, SQLAlchemy takes the transaction for ended and sends no ROLLBACK.
-    driver.rollback()
-    if driver.closed:
+    connection.connection.rollback()
+    if _driver(connection).closed:
         connection.invalidate()
     # Interrupted on its way to BEGIN, it believes that it is still beginning and would never begin again by itself.
     connection.begin().rollback()

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 
 from db.context import TenantContext
 from db.engine import FENCE
-from db.opening import Statement
 from db.roles import Role
+from db.round_trip import Statement
 from db.session import platform_connection
 
 
@@ -63,7 +63,7 @@ def admit(
     runs_for_deleted: bool,
     lifetime_seconds: float,
 ) -> Admission:
-    """Return whose call it is, if its token was minted for it. One round trip.
+    """Return whose call it is, if the token was minted for it, with a context for `lifetime_seconds`. One round trip.
 
     Raises:
         TokenRejectedError, TokenExpiredError: whoever published it was in no tenant's context, or too long ago.
@@ -72,7 +72,7 @@ def admit(
     row = connection.execute(
         _ADMIT,
         {
-            "token": token,
+            "token": TenantContext.of(token).token,
             "call_id": call_id,
             "task_name": task_name,
             "runs_for_deleted": runs_for_deleted,

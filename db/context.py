@@ -23,6 +23,9 @@ class TenantContext:
             TokenRejectedError: the text has another shape. Whether the signature is good, only PostgreSQL can tell.
         """
         parts = token.split(".")
+        if not (token.isascii() and token.isprintable()):
+            # psycopg could not even send it, and would say so in an error of its own.
+            parts = []
         try:
             version, _key, tenant, _subject, _expiry, _mac = parts
             tenant_id = UUID(tenant)

@@ -5,11 +5,12 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 from typing import Any, Self
 
 import psycopg
-from psycopg.abc import Params
+from psycopg.abc import Params, PQGen
 from psycopg.rows import TupleRow
 
+from db.first_statement import execute_with_opening
 from db.opening import async_opening_pipeline, opening_pipeline
-from db.transaction_control import may_hold_several, refuse_transaction_control
+from db.transaction_control import may_hold_several, refuse_several, refuse_transaction_control
 
 
 class TenantCursor(psycopg.Cursor[TupleRow]):
@@ -18,8 +19,11 @@ class TenantCursor(psycopg.Cursor[TupleRow]):
     def _with_opening(self) -> AbstractContextManager[Any]:
         return opening_pipeline(self.connection)
 
+    def _execute_gen(self, query: Any, params: Params | None = None, **options: Any) -> PQGen[None]:
+        return execute_with_opening(self, super()._execute_gen, query, params, options)
+
     def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
-        with self._one_statement(query), self._with_opening():
+        with self._one_statement(query):
             return super().execute(query, params, **options)
 
     def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
@@ -30,6 +34,7 @@ class TenantCursor(psycopg.Cursor[TupleRow]):
     def _one_statement(self, query: Any) -> Iterator[None]:
         """While a fence stands, let no text end the transaction that the fence is to see the end of."""
         connection: Any = self.connection
+        connection.require_own_thread()
         if connection.fence is None:
             yield
             return
@@ -42,25 +47,37 @@ class TenantCursor(psycopg.Cursor[TupleRow]):
             yield
 
     @contextmanager
-    def copy(self, *args: Any, **kwargs: Any) -> Iterator[psycopg.Copy]:
+    def copy(self, statement: Any, *args: Any, **kwargs: Any) -> Iterator[psycopg.Copy]:
         # COPY cannot travel in a pipeline: the opening goes ahead, at the price of a round trip.
+        _check_alone(self.connection, statement)
         with self._with_opening():
             pass
-        with super().copy(*args, **kwargs) as copy:
+        with super().copy(statement, *args, **kwargs) as copy:
             yield copy
 
-    def stream(self, *args: Any, **kwargs: Any) -> Iterator[TupleRow]:
+    def stream(self, query: Any, *args: Any, **kwargs: Any) -> Iterator[TupleRow]:
         # Nor can rows that are fetched one by one.
+        _check_alone(self.connection, query)
         with self._with_opening():
             pass
-        yield from super().stream(*args, **kwargs)
+        yield from super().stream(query, *args, **kwargs)
+
+
+def _check_alone(connection: Any, query: Any) -> None:
+    """Refuse, while a fence stands, what could end the transaction where no pipeline keeps a text to one statement."""
+    connection.require_own_thread()
+    if connection.fence is not None:
+        refuse_transaction_control(query)
+        refuse_several(query)
 
 
 class TenantServerCursor(psycopg.ServerCursor[TupleRow]):
     """A named cursor: DECLARE needs the transaction to exist, so the opening goes ahead."""
 
     def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
-        with opening_pipeline(self.connection):
+        connection: Any = self.connection
+        connection.require_own_thread()
+        with opening_pipeline(connection):
             pass
         return super().execute(query, params, **options)
 
@@ -71,25 +88,48 @@ class AsyncTenantCursor(psycopg.AsyncCursor[TupleRow]):
     def _with_opening(self) -> AbstractAsyncContextManager[Any]:
         return async_opening_pipeline(self.connection)
 
+    def _execute_gen(self, query: Any, params: Params | None = None, **options: Any) -> PQGen[None]:
+        return execute_with_opening(self, super()._execute_gen, query, params, options)
+
     async def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
-        async with self._with_opening():
+        async with self._one_statement(query):
             return await super().execute(query, params, **options)
 
     async def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
-        async with self._with_opening():
+        async with self._one_statement(query), self._with_opening():
             await super().executemany(query, params_seq, **options)
 
     @asynccontextmanager
-    async def copy(self, *args: Any, **kwargs: Any) -> AsyncIterator[psycopg.AsyncCopy]:
-        async with self._with_opening():
+    async def _one_statement(self, query: Any) -> AsyncIterator[None]:
+        """As in `TenantCursor`; and one statement at a time, its opening with it."""
+        connection: Any = self.connection
+        connection.require_own_thread()
+        async with connection.turn:
+            if connection.fence is None:
+                yield
+                return
+            refuse_transaction_control(query)
+            if not may_hold_several(query):
+                yield
+                return
+            async with connection.pipeline():
+                yield
+
+    @asynccontextmanager
+    async def copy(self, statement: Any, *args: Any, **kwargs: Any) -> AsyncIterator[psycopg.AsyncCopy]:
+        connection: Any = self.connection
+        _check_alone(connection, statement)
+        async with connection.turn, self._with_opening():
             pass
-        async with super().copy(*args, **kwargs) as copy:
+        async with super().copy(statement, *args, **kwargs) as copy:
             yield copy
 
-    async def stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[TupleRow]:
-        async with self._with_opening():
+    async def stream(self, query: Any, *args: Any, **kwargs: Any) -> AsyncIterator[TupleRow]:
+        connection: Any = self.connection
+        _check_alone(connection, query)
+        async with connection.turn, self._with_opening():
             pass
-        async for row in super().stream(*args, **kwargs):
+        async for row in super().stream(query, *args, **kwargs):
             yield row
 
 
@@ -97,6 +137,8 @@ class AsyncTenantServerCursor(psycopg.AsyncServerCursor[TupleRow]):
     """`TenantServerCursor` for asyncio."""
 
     async def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
-        async with async_opening_pipeline(self.connection):
+        connection: Any = self.connection
+        connection.require_own_thread()
+        async with connection.turn, async_opening_pipeline(connection):
             pass
         return await super().execute(query, params, **options)

@@ -1,16 +1,14 @@
 """What is wrong with a role's DSN, in plain words: `partywall check` asks, nothing is changed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
 
 import psycopg
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
+from db.bare_connection import bare_connection
 from db.dsn import Dsn, DsnInvalidError, setting_name
 from db.errors import SchemaNewerError, SchemaOlderError, SettingMissingError
 from db.login import Login, ask_login
@@ -57,7 +55,7 @@ def diagnose(role: Role, settings: DatabaseSettings) -> list[Finding]:
     except DsnInvalidError as error:
         return [Finding(Verdict.FAIL, f"{setting} is not the DSN of a PostgreSQL database", error.hint)]
     try:
-        with _connection(url, timeout_seconds=settings.connect_timeout_seconds) as connection:
+        with bare_connection(url, timeout_seconds=settings.connect_timeout_seconds) as connection:
             return _examine(connection, role, dsn, setting, settings)
     except DBAPIError as error:
         reason = why_unreachable(cast("psycopg.Error", error.orig), address=dsn.address)
@@ -112,17 +110,21 @@ def judge_login(login: Login, role: Role, setting: str) -> list[Finding]:
         return found  # it is a member of everything and may do everything: one sentence is enough
     if login.bypasses_rls:
         fail(f"{login.login} has BYPASSRLS: it sees every tenant's rows", take_away)
+    if login.creates_roles:
+        fail(f"{login.login} has CREATEROLE: it could make itself a role that may more", take_away)
+    if login.replicates:
+        fail(f"{login.login} has REPLICATION: it could read every tenant's changes", take_away)
     allowed = {"partywall_owner"} if role is Role.MIGRATOR else set()
     if others := [name for name in login.memberships if name not in allowed]:
         fail(
             f"{login.login} is a member of {', '.join(others)}: no login may be two",
             "; ".join(f"revoke {name} from {login.login}" for name in others) + ";",
         )
-    if login.owned_tables:
-        shown = ", ".join(login.owned_tables[:3]) + (", ..." if len(login.owned_tables) > 3 else "")
+    if login.owned:
+        shown = ", ".join(login.owned[:3]) + (", ..." if len(login.owned) > 3 else "")
         fail(
             f"{login.login} owns {shown}: it could switch the wall off",
-            f"Give it away, as in: alter table {login.owned_tables[0]} owner to partywall_owner;",
+            f"Give it away, as in: alter {login.owned[0]} owner to partywall_owner;",
         )
     return found
 
@@ -150,7 +152,7 @@ def _judge_schema(connection: Connection, login: Login, role: Role) -> list[Find
 
 def _judge_pooler(connection: Connection, settings: DatabaseSettings, setting: str) -> list[Finding]:
     url, timeout = settings.url(Role.DISPATCHER), settings.connect_timeout_seconds
-    with _connection(url, timeout_seconds=timeout) as second:
+    with bare_connection(url, timeout_seconds=timeout) as second:
         match describe_pooler(connection, second):
             case None:
                 return []
@@ -170,18 +172,3 @@ def _judge_pooler(connection: Connection, settings: DatabaseSettings, setting: s
                         f"Better let {setting} reach PostgreSQL itself.",
                     )
                 ]
-
-
-@contextmanager
-def _connection(url: str, *, timeout_seconds: int) -> Iterator[Connection]:
-    """Open a connection of one's own: without context, guard or pool, and with nothing asked of the server before."""
-    engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(
-            url, prepare_threshold=None, connect_timeout=timeout_seconds, application_name="partywall-check"
-        ),
-        poolclass=NullPool,
-        use_native_hstore=False,
-    )
-    with engine.connect() as connection:
-        yield connection

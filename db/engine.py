@@ -5,6 +5,7 @@ Nothing outside this module builds an engine or takes "the database" for granted
 
 import copy
 import os
+from asyncio import CancelledError
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolResetState, QueuePool
+from sqlalchemy.util.concurrency import in_greenlet
 
 from db.context import TenantContext
 from db.errors import PartywallError, from_database
@@ -30,6 +32,8 @@ ONE_STATEMENT: Final = "partywall_one_statement"
 FENCE: Final = "partywall_fence"
 """Execution option: the `Statement` that lets each transaction commit, or raises. An option rather than a mark on the
 connection, because a connection that is lost halfway is replaced by another, which has to be fenced too."""
+THREAD: Final = "partywall_thread"
+"""Execution option: the one thread that may use the connection. A body's context ends with the body, threads do not."""
 
 _engines: dict[Role, Engine] = {}
 _least_connections = 0
@@ -42,6 +46,9 @@ def engine_for(role: Role) -> Engine:
     Raises:
         SettingMissingError: the role has no DSN.
     """
+    if in_greenlet():
+        # Inside run_sync(): a connection that waits synchronously would stop the event loop, and all that runs on it.
+        return async_engine_for(role).sync_engine
     engine = _engines.get(role)
     if engine is None:
         settings = DatabaseSettings.load()
@@ -126,7 +133,7 @@ def _guard(engine: Engine) -> None:
 def opening(context: TenantContext | None, *, one_statement: bool) -> Opening:
     """Return what goes ahead of a transaction's first statement."""
     begin: Opening = () if one_statement else (("begin", ()),)
-    enter: Opening = () if context is None else (("select partywall.enter(%s)", (context.token,)),)
+    enter: Opening = () if context is None else (("select partywall.enter($1)", (context.token,)),)
     return begin + enter
 
 
@@ -141,6 +148,7 @@ def _on_begin(connection: Connection) -> None:
     one_statement = options.get(ONE_STATEMENT, False)
     driver.opening = opening(options[TENANT], one_statement=one_statement)
     driver.fence = None if one_statement else options.get(FENCE)
+    driver.thread = options.get(THREAD)
 
 
 def _on_options(connection: Connection, options: dict[str, Any]) -> None:
@@ -155,6 +163,10 @@ def _on_options(connection: Connection, options: dict[str, Any]) -> None:
 
 def _on_error(context: ExceptionContext) -> BaseException | None:
     error = context.original_exception
+    if isinstance(error, CancelledError) and context.connection is not None:
+        # psycopg has cancelled the query and read its answer. SQLAlchemy would take the connection for lost.
+        context.is_disconnect = not is_settled(context.connection.connection.driver_connection)
+        return None
     if context.sqlalchemy_exception is not None and not isinstance(error, DriverError):
         # Raised on the way to a statement: by us, or by a time limit that struck there. Nobody would recognise it in
         # the StatementError that SQLAlchemy makes of it. A copy, because SQLAlchemy raises it `from` the original.

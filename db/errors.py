@@ -104,12 +104,24 @@ class PayloadTooLargeError(PartywallError):
     sqlstate = "PW012"
 
 
+class WallBrokenError(PartywallError):
+    """The wall has a hole: something of the adopter's lets one tenant reach another."""
+
+    sqlstate = "PW013"
+
+
 class PayloadUnstorableError(PartywallError):
     """PostgreSQL cannot hold the payload."""
 
 
 class JobNotFoundError(PartywallError):
     """The tenant has no job with this id."""
+
+
+class OtherThreadError(PartywallError):
+    """A body's connection and session are its own thread's."""
+
+    retryable: ClassVar[bool] = False
 
 
 class FileNotFoundInTenantError(PartywallError):
@@ -150,8 +162,12 @@ class MigrationFailedError(PartywallError):
     """PostgreSQL refused a migration."""
 
 
-class TableUnprotectedError(PartywallError):
-    """A table of the adopter stands outside the wall."""
+class LoginUnfitError(PartywallError):
+    """The login could do more than its role, or less."""
+
+
+class AdministratorNeededError(PartywallError):
+    """Only a superuser can do this."""
 
 
 class AppliedFileChangedError(PartywallError):

@@ -16,10 +16,12 @@ class Login:
     """As `server_version_num`: 180001 is 18.1."""
     is_superuser: bool
     bypasses_rls: bool
+    creates_roles: bool
+    replicates: bool
     memberships: list[str]
     """Other roles it can become that are Partywall's, superusers or exempt from row-level security."""
-    owned_tables: list[str]
-    """Tables in the platform's and the adopter's schemas."""
+    owned: list[str]
+    """What belongs to it in this database: `table app.orders`, `schema app`, `database shop`."""
     is_migrated: bool
     may_ask_schema: bool
     has_backup_role: bool

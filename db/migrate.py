@@ -1,27 +1,24 @@
 """Bringing a database to the schema of this code: roles once, then migrations and functions as often as you like."""
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from alembic import command
 from psycopg import sql
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, text
 
-from db import sql_files
-from db.dsn import plain_url
-from db.errors import AppliedFileChangedError, MigrationBusyError, SchemaNewerError, TableUnprotectedError
+from db import guard, sql_files
+from db.audit import Finding
+from db.bare_connection import bare_connection
+from db.errors import AppliedFileChangedError, SchemaNewerError
+from db.guard import GuardState
+from db.inspection import refuse_holes
+from db.migration_lock import acquire_lock
 from db.migrations.execution import execute
 from db.revisions import alembic_config, is_known
 from db.roles import Role
 from db.sql_files import SqlFile
-
-LOCK_KEY = 0x70_61_72_74_79
-"""The advisory lock of whoever migrates: "party" in ASCII."""
-LOCK_POLL_SECONDS = 0.2
 
 
 @dataclass
@@ -32,6 +29,9 @@ class MigrationReport:
     revision: str | None = None
     functions: list[str] = field(default_factory=list)
     app_migrations: list[str] = field(default_factory=list)
+    guard: GuardState = GuardState.ABSENT
+    findings: Sequence[Finding] = ()
+    """What an audit finds `high` or `critical` around the migration: roles and rights that no migration can mend."""
 
     @property
     def changed(self) -> bool:
@@ -41,7 +41,7 @@ class MigrationReport:
 
 def bootstrap(admin_url: str, *, logins: Mapping[Role, str]) -> None:
     """Create the roles and give the database to them. Run it again at will; it sets the passwords of `logins`."""
-    with _connection(admin_url) as connection:
+    with bare_connection(admin_url) as connection:
         execute(connection, sql_files.read("roles.sql"))
         for role, password in logins.items():
             _set_password(connection, role.login, password)
@@ -56,12 +56,12 @@ def migrate(migrator_url: str, *, wait_seconds: float = 120.0) -> MigrationRepor
     Raises:
         MigrationBusyError: another migration held the lock for `wait_seconds`.
         MigrationFailedError: PostgreSQL refused a file.
-        TableUnprotectedError: a table in `app` is not behind the wall.
+        WallBrokenError: an audit finds a hole in the adopter's schemas, or the guard refuses something.
         AppliedFileChangedError: a file of `sql/app/` was changed after it had run here.
         SchemaNewerError: newer code has migrated the database.
     """
-    with _connection(migrator_url) as connection:
-        _acquire_lock(connection, wait_seconds=wait_seconds)
+    with bare_connection(migrator_url) as connection:
+        acquire_lock(connection, wait_seconds=wait_seconds)
         connection.execute(text("set local role partywall_owner"))
         connection.execute(text("set local lock_timeout = '4s'"))
         connection.execute(text("set local statement_timeout = '60s'"))
@@ -78,10 +78,7 @@ def _run(connection: Connection) -> MigrationReport:
 
     # Before the tables, because defaults and policies name functions; unchecked, because functions name tables.
     connection.execute(text("set local check_function_bodies = off"))
-    for file in sql_files.functions():
-        if seen.get(file.path) != file.sha256:
-            _install(connection, file)
-            report.functions.append(file.path)
+    report.functions = _install_functions(connection, seen)
 
     config = alembic_config()
     config.attributes["connection"] = connection
@@ -90,25 +87,31 @@ def _run(connection: Connection) -> MigrationReport:
 
     for file in sql_files.app_migrations():
         if file.path not in seen:
-            _install(connection, file)
+            execute(connection, file)
+            _record(connection, file)
             report.app_migrations.append(file.path)
         elif seen[file.path] != file.sha256:
             raise AppliedFileChangedError(file=file.path, hint="Put it back as it was and add a new file instead.")
-    _refuse_unprotected(connection)
+    execute(connection, sql_files.read("backup.sql"))
+    report.findings = refuse_holes(connection)
+    report.guard = guard.state(connection)
     return report
 
 
-def _refuse_unprotected(connection: Connection) -> None:
-    # In the migration's own transaction: a table that was forgotten is never there for anyone.
-    asked = connection.execution_options(no_parameters=True).exec_driver_sql(
-        sql_files.read("queries/unprotected.sql").text
-    )
-    tables = asked.scalars().all()
-    if tables:
-        raise TableUnprotectedError(
-            tables=", ".join(tables),
-            hint=f"Add to its file: select partywall.protect('{tables[0]}'); or say in a comment that it is shared.",
-        )
+def _install_functions(connection: Connection, seen: Mapping[str, str]) -> list[str]:
+    """Return the files that are new, changed or gone; where there is one, all functions get their rights anew."""
+    files = sql_files.functions()
+    changed = [file.path for file in files if seen.get(file.path) != file.sha256]
+    gone = sorted({path for path in seen if path.startswith("functions/")} - {file.path for file in files})
+    if changed or gone:
+        # Nothing says which grant was taken out of a file: all are taken back, and granted again as the files have them.
+        execute(connection, sql_files.read("revoke_functions.sql"))
+        for file in files:
+            execute(connection, file)
+            if file.path in changed:
+                _record(connection, file)
+        connection.execute(_FORGET, {"paths": gone})
+    return changed + gone
 
 
 def _refuse_newer(revision: str | None, seen: Mapping[str, str]) -> None:
@@ -130,8 +133,10 @@ _RECORD = text("""
 """)
 
 
-def _install(connection: Connection, file: SqlFile) -> None:
-    execute(connection, file)
+_FORGET = text("delete from partywall_private.installed_files where path = any(cast(:paths as text[]))")
+
+
+def _record(connection: Connection, file: SqlFile) -> None:
     connection.execute(_RECORD, {"path": file.path, "sha256": file.sha256})
 
 
@@ -151,26 +156,3 @@ def _revision(connection: Connection) -> str | None:
         text("select version_num from partywall.alembic_version")
     ).scalar_one_or_none()
     return revision
-
-
-def _acquire_lock(connection: Connection, *, wait_seconds: float) -> None:
-    # Asked for, not waited for: a session blocked on the lock holds a snapshot that
-    # `create index concurrently` in the other runner waits for - a deadlock.
-    connection.execute(text("set client_connection_check_interval = '1s'"))
-    deadline = time.monotonic() + wait_seconds
-    while not connection.execute(text("select pg_try_advisory_lock(:key)"), {"key": LOCK_KEY}).scalar_one():
-        connection.commit()
-        if time.monotonic() > deadline:
-            raise MigrationBusyError(
-                waited_seconds=wait_seconds, hint="See pg_stat_activity for who migrates, and why."
-            )
-        time.sleep(LOCK_POLL_SECONDS)
-    connection.commit()
-
-
-@contextmanager
-def _connection(url: str) -> Iterator[Connection]:
-    """Open a connection without contexts or guards. Closing it frees the lock."""
-    engine = create_engine(plain_url(url), poolclass=NullPool, use_native_hstore=False)
-    with engine.connect() as connection:
-        yield connection

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from threading import get_ident
 from typing import Any, cast
 
 import psycopg
 from psycopg.abc import Params, QueryNoTemplate
 
-Statement = tuple[str, tuple[Any, ...]]
-"""SQL with %s placeholders and what is bound to them. A token is always bound: a literal shows in pg_stat_activity."""
+from db.errors import OtherThreadError
+from db.round_trip import Statement
 
 Opening = tuple[Statement, ...]
 """What has to reach the server before a transaction's first statement, in order."""
@@ -21,6 +22,8 @@ class Tenanted:
     """Sent ahead of the next statement, then forgotten."""
     fence: Statement | None = None
     """Sent ahead of this transaction's COMMIT, in its round trip. When it raises, nothing is committed."""
+    thread: int | None = None
+    """The one thread that may speak in this transaction. None while it is nobody's body."""
 
     def take_opening(self) -> Opening:
         opening, self.opening = self.opening, ()
@@ -32,7 +35,16 @@ class Tenanted:
 
     def forget(self) -> None:
         """Drop what was meant for a transaction that will not go on."""
-        self.opening, self.fence = (), None
+        self.opening, self.fence, self.thread = (), None, None
+
+    def require_own_thread(self) -> None:
+        """Return in the thread of the body whose transaction this is.
+
+        Raises:
+            OtherThreadError: anywhere else. Nothing was sent.
+        """
+        if self.thread is not None and self.thread != get_ident():
+            raise OtherThreadError(hint="Let the thread compute and return; read and write in the body.")
 
 
 def spoken(statement: Statement) -> tuple[QueryNoTemplate, Params]:
@@ -50,7 +62,7 @@ def opening_pipeline(connection: Any) -> Iterator[None]:
         return
     with connection.pipeline():
         for statement in opening:
-            psycopg.Cursor(connection).execute(*spoken(statement))
+            psycopg.RawCursor(connection).execute(*spoken(statement))
         yield
 
 
@@ -63,5 +75,5 @@ async def async_opening_pipeline(connection: Any) -> AsyncIterator[None]:
         return
     async with connection.pipeline():
         for statement in opening:
-            await psycopg.AsyncCursor(connection).execute(*spoken(statement))
+            await psycopg.AsyncRawCursor(connection).execute(*spoken(statement))
         yield

@@ -1,16 +1,18 @@
-"""The doors: `tenant_session()` into a tenant's rows, `platform_connection()` for calls that name no tenant."""
+"""The doors: `tenant_session()` into a tenant's rows, `platform_connection()` for calls that name no tenant, and
+`tenantless_session()` for tasks that have none."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from threading import get_ident
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, event
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from db.context import TenantContext
-from db.engine import ONE_STATEMENT, TENANT, async_engine_for, engine_for
+from db.engine import ONE_STATEMENT, TENANT, THREAD, async_engine_for, engine_for
 from db.roles import Role
 from db.rows import TenantRow
 
@@ -38,6 +40,22 @@ def _add_tenant_predicate(state: ORMExecuteState) -> None:
 def session_on(connection: Connection, context: TenantContext) -> TenantSession:
     """Return a session on a connection that is already the tenant's; a commit on either is a commit of both."""
     return TenantSession(bind=connection, join_transaction_mode="control_fully", info={"tenant_id": context.tenant_id})
+
+
+def async_face(connection: Connection) -> AsyncConnection:
+    """Return what coroutines call on a connection that was opened inside `run_sync()`: the same transactions."""
+    return AsyncConnection(AsyncEngine(connection.engine), connection)
+
+
+def async_session_on(connection: AsyncConnection, context: TenantContext) -> AsyncSession:
+    """Return `session_on()` for coroutines. Objects stay readable after a commit: reading one anew needs an await."""
+    return AsyncSession(
+        bind=connection,
+        sync_session_class=TenantSession,
+        join_transaction_mode="control_fully",
+        info={"tenant_id": context.tenant_id},
+        expire_on_commit=False,
+    )
 
 
 @contextmanager
@@ -75,6 +93,18 @@ async def async_tenant_session(context: TenantContext, *, role: Role) -> AsyncIt
         await session.commit()
 
 
+@contextmanager
+def tenantless_session() -> Iterator[Session]:
+    """Open a transaction of no tenant, for a `tenantless=True` task; commit when the block ends, unless it raises.
+
+    Its login, `partywall_scheduler`, may read no table until you grant it one that belongs to no tenant.
+    """
+    options: dict[str, Any] = {TENANT: None}
+    with Session(bind=engine_for(Role.SCHEDULER).execution_options(**options)) as session:
+        yield session
+        session.commit()
+
+
 _PLATFORM: dict[str, Any] = {TENANT: None, ONE_STATEMENT: True}
 
 
@@ -98,6 +128,6 @@ async def async_platform_connection(role: Role) -> AsyncIterator[AsyncConnection
 
 
 def become(connection: Connection, context: TenantContext) -> None:
-    """Make every later transaction on a platform connection the tenant's. Between transactions only."""
-    options: dict[str, Any] = {TENANT: context, ONE_STATEMENT: False}
+    """Make a platform connection the tenant's and this thread's from its next transaction on."""
+    options: dict[str, Any] = {TENANT: context, ONE_STATEMENT: False, THREAD: get_ident()}
     connection.execution_options(**options)

@@ -34,7 +34,7 @@ def read(path: str) -> SqlFile:
 
 def functions() -> list[SqlFile]:
     """Return the functions, run again whenever their text changes."""
-    return _folder("functions")
+    return files_in("functions")
 
 
 def app_migrations() -> list[SqlFile]:
@@ -45,7 +45,7 @@ def app_migrations() -> list[SqlFile]:
     Raises:
         SameNameError: both folders have a file of the same name.
     """
-    ours = _folder("app")
+    ours = files_in("app")
     folder = DatabaseSettings.load().app_sql_folder
     if folder is None:
         return ours
@@ -56,8 +56,9 @@ def app_migrations() -> list[SqlFile]:
     return sorted([*ours, *theirs], key=lambda file: file.path)
 
 
-def _folder(name: str) -> list[SqlFile]:
-    return [read(f"{name}/{path.name}") for path in sorted((ROOT / name).glob("*.sql"))]
+def files_in(folder: str) -> list[SqlFile]:
+    """Return the files of a folder of `sql/`, in the order of their names; not those of its own folders."""
+    return [read(f"{folder}/{path.name}") for path in sorted((ROOT / folder).glob("*.sql"))]
 
 
 def _text(path: Path) -> str:

@@ -40,6 +40,18 @@ def may_hold_several(query: Any) -> bool:
     return ";" in _text(query).rstrip().removesuffix(";")
 
 
+def refuse_several(query: Any) -> None:
+    """Raise when a text could be more than one statement and nothing keeps the server from executing them all.
+
+    Raises:
+        TransactionControlError: before anything was sent.
+    """
+    if may_hold_several(query):
+        raise TransactionControlError(
+            "COPY and streams take one statement, and no semicolon in it", hint="Bind the value, or use execute()."
+        )
+
+
 def _refusal(statement: str) -> TransactionControlError:
     return TransactionControlError(
         statement=statement, hint="Use job.checkpoint(), or commit() on the connection or session: both are fenced."

@@ -6,7 +6,9 @@ pipeline. A transaction with one statement then costs two round trips (opening +
 connection needs three. Measured by tests/db/test_round_trips.py.
 """
 
+import asyncio
 import logging
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -17,7 +19,8 @@ from psycopg.rows import TupleRow
 
 from db.cursors import AsyncTenantCursor, AsyncTenantServerCursor, TenantCursor, TenantServerCursor
 from db.liveness import is_settled
-from db.opening import Tenanted, spoken
+from db.opening import Tenanted
+from db.round_trip import COMMIT, queue, round_trip
 
 CANCEL_TIMEOUT_SECONDS = 5.0
 
@@ -31,15 +34,15 @@ class TenantConnection(Tenanted, psycopg.Connection[TupleRow]):
 
     def commit(self) -> None:
         """Commit, if the fence lets it. One round trip, with or without a fence."""
+        self.require_own_thread()
         opening, fence = self.take_opening(), self.take_fence()
         if fence is None:
             super().commit()
             return
         try:
             # A body that touched no table has not begun yet: its outcome brings BEGIN and context along.
-            with self.pipeline():
-                for statement in (*opening, fence, ("commit", ())):
-                    psycopg.Cursor(self).execute(*spoken(statement))
+            with self.lock:
+                self.wait(round_trip(self.pgconn, (*opening, fence), partial(queue, self.pgconn, COMMIT)))
         except BaseException:
             # SQLAlchemy takes a COMMIT that failed for the end of the transaction. A fence that fails ends nothing.
             self.rollback()
@@ -83,15 +86,40 @@ class TenantConnection(Tenanted, psycopg.Connection[TupleRow]):
 
 
 class AsyncTenantConnection(Tenanted, psycopg.AsyncConnection[TupleRow]):
-    """The same for asyncio. It carries no fence: only workers run attempts, and workers are synchronous."""
+    """The same for asyncio. A cancelled query psycopg cancels and drains by itself."""
+
+    @cached_property
+    def turn(self) -> asyncio.Lock:
+        """Whose turn it is: a body's asyncio tasks may share the connection. An opening stays with its statement."""
+        return asyncio.Lock()
 
     async def commit(self) -> None:
-        self.forget()
-        await super().commit()
+        """Commit, if the fence lets it. One round trip, with or without a fence."""
+        self.require_own_thread()
+        async with self.turn:
+            opening, fence = self.take_opening(), self.take_fence()
+            if fence is None:
+                await super().commit()
+                return
+            try:
+                async with self.lock:
+                    await self.wait(round_trip(self.pgconn, (*opening, fence), partial(queue, self.pgconn, COMMIT)))
+            except BaseException:
+                await self._roll_back()
+                raise
 
     async def rollback(self) -> None:
+        """Roll back. A transaction that never spoke is forgotten without a round trip."""
+        async with self.turn:
+            await self._roll_back()
+
+    async def _roll_back(self) -> None:
         self.forget()
-        await super().rollback()
+        if is_settled(self):
+            await super().rollback()
+        else:
+            # No statement can follow here. PostgreSQL rolls back what is cut off.
+            await self.close()
 
 
 def connect(url: str, *, timeout_seconds: int, application_name: str) -> TenantConnection:

@@ -71,6 +71,10 @@ begin
     end loop;
     revoke select on pg_stat_activity, pg_stat_ssl, pg_stat_gssapi, pg_stat_replication, pg_largeobject_metadata
     from public;
+    if to_regrole('partywall_backup') is not null then
+        -- pg_dump asks which large objects there are, also where there are none.
+        grant select on pg_largeobject_metadata to partywall_backup;
+    end if;
 end
 $side_channels$;
 

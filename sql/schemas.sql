@@ -25,3 +25,14 @@ create table if not exists partywall_private.installed_files (
     installed_at timestamptz not null default now(),
     primary key (path)
 );
+
+-- Pads instead of keys: HMAC-SHA-256 then needs only core sha256(), no extension. Here and not in a migration, because
+-- a dump leaves this table out: see backup.sql, which also makes the first key.
+create table if not exists partywall_private.signing_keys (
+    id           integer not null generated always as identity,
+    inner_pad    bytea not null,
+    outer_pad    bytea not null,
+    created_at   timestamptz not null default now(),
+    retired_at   timestamptz,
+    primary key (id)
+);

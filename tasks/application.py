@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from celery import Celery
-from celery.canvas import Signature
 from celery.result import AsyncResult
 
 from tasks.message import JobMessage
-from tasks.signatures import is_celerys_own, plain
+from tasks.message_on_loop import message_on_loop
+from tasks.signatures import LEADING_ON, plain, plain_message, signatures_in
 from tasks.stamping import stamp
-
-_MAY_NEST = ("link", "link_error", "chord", "chain")
 
 
 class TenantCelery(Celery):
     """Every way of publishing ends here: `.delay()`, `.apply_async()`, a retry, a name, each step of a canvas."""
+
+    task_cls = "tasks.plain:PlainTask"
 
     def send_task(  # type: ignore[override]
         self, name: str, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
@@ -25,10 +25,18 @@ class TenantCelery(Celery):
         Raises:
             NoTenantError: it is a tenant's task, or leads to one, and this thread is in no tenant's context.
         """
-        sent = {"args": plain(list(args or ())), "kwargs": plain(dict(kwargs or {}))}
-        options |= {each: plain(options[each]) for each in _MAY_NEST if options.get(each) is not None}
-        stamp(name, options, _signatures_among(name, args, kwargs, sent))
-        return super().send_task(name, sent["args"], sent["kwargs"], **options)
+        followers = {option: options[option] for option in LEADING_ON if options.get(option) is not None}
+        given = {"args": list(args or ()), "kwargs": dict(kwargs or {}), "followers": followers}
+        sent = plain(given)
+        message = plain_message(name, sent["args"], sent["kwargs"], options | sent["followers"])
+        stamped = stamp(message, list(signatures_in(given, sent)))
+        return super().send_task(name, sent["args"], sent["kwargs"], **stamped)
+
+    @property
+    def current_worker_task(self) -> Any:
+        """The task whose body asks, also on the event loop: what it publishes names it as parent."""
+        message = message_on_loop()
+        return super().current_worker_task if message is None else message.task
 
     def send_job_message(
         self, task_name: str, message: JobMessage, *, tenant_slug: str, **options: Any
@@ -42,13 +50,3 @@ class TenantCelery(Celery):
             ignore_result=True,
             **options,
         )
-
-
-def _signatures_among(
-    name: str, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, sent: Mapping[str, Any]
-) -> list[Any]:
-    """Return the arguments that are signatures, as they are sent. Data that only looks like one stays data."""
-    by_position = zip(args or (), sent["args"], strict=True)
-    by_name = ((value, sent["kwargs"][key]) for key, value in (kwargs or {}).items())
-    own = is_celerys_own(name)
-    return [copy for value, copy in (*by_position, *by_name) if own or isinstance(value, Signature)]

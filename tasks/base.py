@@ -6,19 +6,25 @@ from functools import partial
 from typing import Any, NoReturn
 
 from celery import Task, current_app
-from celery.exceptions import Retry
+from celery.exceptions import Reject, Retry
+from kombu.exceptions import OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from db.errors import NoTenantError
+from db.errors import NoTenantError, PartywallError
 from tasks.application import TenantCelery
+from tasks.async_job import AsyncJob
 from tasks.calling import CallHeldError, run_call
 from tasks.declaration import TaskDeclaration
-from tasks.errors import AttemptFailedError, CallFailedError, MessageInvalidError, NotInAJobError
+from tasks.errors import MessageInvalidError, NotInAJobError
+from tasks.event_loop import refuse_on_loop
 from tasks.execution import run_message
+from tasks.headers import token_of
 from tasks.job import Job
 from tasks.message import JobMessage
+from tasks.message_on_loop import carrying, message_on_loop
 from tasks.rejection import rejected
-from tasks.signatures import plain
-from tasks.stamping import TOKEN_HEADER, stamp, token_of
+from tasks.signatures import plain, plain_message
+from tasks.stamping import ITEMS_HINT, stamp
 
 
 def _takes_anything(*_: Any, **__: Any) -> None:
@@ -32,8 +38,8 @@ class TenantTask(Task[Any, Any]):
     """
 
     declaration: TaskDeclaration
-    # Logged as one line: the traceback is in the job's row, or was logged.
-    throws = (AttemptFailedError, CallFailedError)
+    # Celery logs them as one line: what there is to say was logged already, or stands in the job's row.
+    throws = (PartywallError,)
     # A result is the tenant's: Flower and the log show none of it.
     resultrepr_maxsize = -1
     # A partial, so that Celery sends an errback as a message of its own and never calls it inside the failed task.
@@ -41,8 +47,18 @@ class TenantTask(Task[Any, Any]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the jobs that the message names, or the call that it is."""
-        if self.request.called_directly or (args and isinstance(args[0], Job)):
+        if self.request.called_directly or (args and isinstance(args[0], (Job, AsyncJob))):
             return self._as_function(args, kwargs)
+        with carrying(self):
+            return self._as_message(args, kwargs)
+
+    @property
+    def request(self) -> Any:
+        """The message that the body runs for, also on the event loop."""
+        message = message_on_loop()
+        return super().request if message is None or message.task.name != self.name else message.request
+
+    def _as_message(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         token = token_of(self.request.headers)
         if token is not None:
             return self._as_call(token, args, kwargs)
@@ -73,14 +89,21 @@ class TenantTask(Task[Any, Any]):
         Raises:
             NoTenantError: this thread is in no tenant's context.
         """
+        refuse_on_loop()
         options |= {each: plain(options[each]) for each in ("link", "link_error") if options.get(each) is not None}
-        return super().apply(plain(args), plain(kwargs), **stamp(self.name, options, []))
+        message = plain_message(self.name, plain(list(args or ())), plain(dict(kwargs or {})), options)
+        return super().apply(message["args"], message["kwargs"], **stamp(message))
 
-    def retry(self, *args: Any, **options: Any) -> Any:
+    def retry(  # type: ignore[override]
+        self, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> Any:
         """Try again: Celery's own way for a call; for a job, its next attempt, whose record is in PostgreSQL."""
-        if token_of(self.request.headers) is not None or self.request.called_directly:
-            return super().retry(*args, **options)
-        raise Retry(exc=options.get("exc"), when=options.get("eta") or options.get("countdown"))
+        if token_of(self.request.headers) is None and not self.request.called_directly:
+            raise Retry(exc=options.get("exc"), when=options.get("eta") or options.get("countdown"))
+        if args is not None or kwargs is not None:
+            # There is one payload: a new one takes the place of all that was given before.
+            args, kwargs = args or (), kwargs or {}
+        return super().retry(args, kwargs, **options)
 
     def replace(self, sig: Any) -> Any:
         """Replace this call by another canvas.
@@ -93,9 +116,9 @@ class TenantTask(Task[Any, Any]):
         return super().replace(sig)
 
     def _as_function(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        if current_app.current_worker_task is not None and not (args and isinstance(args[0], Job)):
+        if current_app.current_worker_task is not None and not (args and isinstance(args[0], (Job, AsyncJob))):
             # celery.map and its like call the function for each item; what it would be given is no job.
-            raise NoTenantError(task=self.name, hint="Publish a call for each item, or enqueue jobs.")
+            raise NoTenantError(task=self.name, hint=ITEMS_HINT)
         return self.run(*args, **kwargs)
 
     def _as_call(self, token: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -116,10 +139,14 @@ class TenantTask(Task[Any, Any]):
         if self.request.is_eager:
             raise held.reason
         again = self.signature_from_request(countdown=held.seconds, retries=self.request.retries)
-        again.set(headers={**(self.request.headers or {}), TOKEN_HEADER: held.token})
-        again.apply_async()
+        try:
+            with held.publishing():
+                again.apply_async()
+        except (OperationalError, DBAPIError) as away:
+            # Neither lost nor sent: the broker keeps the message it has.
+            raise Reject(type(away).__name__, requeue=True) from None
         pause: Any = held.seconds
-        raise Retry(f"held for {pause:.0f} s", exc=held.reason, when=pause, sig=again) from None
+        raise Retry(f"held for {pause:g} s", exc=held.reason, when=pause, sig=again) from None
 
 
 class PlatformTask(Task[Any, Any]):

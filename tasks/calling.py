@@ -4,16 +4,16 @@ A call was published through Celery itself: `.delay()`, a canvas, a retry. No jo
 hold for delivery and retries; the tenant's context is the same.
 """
 
-import traceback
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import structlog
 from celery.exceptions import Ignore, Reject, Retry
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from db import calls
 from db.attempts import abandon
@@ -21,17 +21,16 @@ from db.calls import Admission
 from db.errors import PartywallError, TenantSuspendedError
 from db.roles import Role
 from db.session import become, platform_connection
-from tasks.body import run_body
+from tasks.body import run_body, run_where
 from tasks.declaration import Body, TaskDeclaration
-from tasks.errors import CallArgumentsError, CallFailedError, CallIdError, DatabaseAwayError
+from tasks.discretion import failure_of, kind_of, place_of, retry_without_text
+from tasks.errors import CallArgumentsError, CallIdError, DatabaseAwayError, PayloadInvalidError
 from tasks.job import CalledJob, JobTenant
 from tasks.publisher import publishing_as
-from tasks.stamping import lifetime_seconds
+from tasks.settings import TaskSettings
 
-HOLD_SECONDS = 10.0
-"""How long a call of a suspended tenant rests at the broker before its worker looks again."""
 AWAY_SECONDS = 5.0
-"""The same while PostgreSQL is away."""
+"""How long a call rests at the broker while PostgreSQL is away."""
 
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
 
@@ -39,13 +38,20 @@ log = structlog.get_logger(__name__)
 
 
 class CallHeldError(Exception):
-    """The call cannot run now; send it again after `seconds`, with `token`."""
+    """Nothing was run. Send the call again in `seconds`."""
 
-    def __init__(self, reason: Exception, *, token: str, seconds: float) -> None:
+    def __init__(self, reason: PartywallError, *, seconds: float, admission: Admission | None = None) -> None:
         super().__init__(str(reason))
         self.reason = reason
-        self.token = token
         self.seconds = seconds
+        self._admission = admission
+
+    def publishing(self) -> AbstractContextManager[None]:
+        """Return the tenant's context: published in it, the call and all that follows it get tokens that live anew.
+
+        Without an admission they keep those they have.
+        """
+        return nullcontext() if self._admission is None else _publishing(self._admission)
 
 
 def run_call(
@@ -60,84 +66,105 @@ def run_call(
             neither Flower nor a result backend gets to see it.
         celery.exceptions.TaskPredicate: the body asked Celery for something.
     """
-    with structlog.contextvars.bound_contextvars(task=declaration.name, call=call_id, number=number, tenant=None):
-        known_id = _uuid(call_id, declaration)
-        with platform_connection(Role.WORKER) as connection:
-            admission = _admit(connection, declaration, token, known_id)
+    return run_where(declaration, partial(_enter_and_run, declaration, body, token, call_id, number, arguments))
+
+
+def _enter_and_run(
+    declaration: TaskDeclaration, body: Body, token: str, call_id: str, number: int, arguments: Arguments
+) -> Any:
+    with (
+        structlog.contextvars.bound_contextvars(task=declaration.name, call=call_id, number=number, tenant=None),
+        ExitStack() as stack,
+    ):
+        try:
+            known_id = _uuid(call_id, declaration)
+            connection, admission = _admit(stack, declaration, token, known_id)
             structlog.contextvars.bind_contextvars(tenant=admission.tenant_slug)
-            return _run(connection, declaration, body, admission, known_id, number, arguments)
+            payload = _payload(declaration, arguments)
+        except PartywallError as refusal:
+            log.warning("call_refused", error=kind_of(refusal), reason=str(refusal))
+            raise
+        become(connection, admission.context)
+        calls.fence(connection)
+        tenant = JobTenant(id=admission.context.tenant_id, slug=admission.tenant_slug, name=admission.tenant_name)
+        job = CalledJob(connection, admission.context, id=known_id, attempt=number, tenant=tenant)
+        return _run(declaration, body, job, payload, admission)
 
 
-def _admit(connection: Connection, declaration: TaskDeclaration, token: str, call_id: UUID) -> Admission:
+def _admit(stack: ExitStack, declaration: TaskDeclaration, token: str, call_id: UUID) -> tuple[Connection, Admission]:
     try:
-        admission = _admit_once(connection, declaration, token, call_id)
-    except PartywallError as refusal:
-        log.warning("call_refused", reason=str(refusal))
-        raise
-    except DBAPIError as error:
+        connection = stack.enter_context(platform_connection(Role.WORKER))
+        admission = calls.admit(
+            connection,
+            token=token,
+            call_id=call_id,
+            task_name=declaration.name,
+            runs_for_deleted=declaration.runs_for_deleted,
+            lifetime_seconds=declaration.lease_seconds,
+        )
+    except (InterfaceError, OperationalError) as error:
         # Nothing was run, so nothing is lost if it runs later.
-        log.warning("call_held", reason=type(error.orig).__name__)
-        raise CallHeldError(DatabaseAwayError(), token=token, seconds=AWAY_SECONDS) from None
+        log.warning("call_held", reason=kind_of(error.orig))
+        raise CallHeldError(DatabaseAwayError(), seconds=AWAY_SECONDS) from None
     if admission.held:
         log.info("call_held", tenant=admission.tenant_slug, reason="the tenant is suspended")
-        raise CallHeldError(
-            TenantSuspendedError(tenant=admission.tenant_slug, hint="It runs once an operator has resumed the tenant."),
-            token=admission.context.token,
-            seconds=HOLD_SECONDS,
+        refusal = TenantSuspendedError(
+            tenant=admission.tenant_slug, hint="It runs once an operator has resumed the tenant."
         )
-    return admission
+        raise CallHeldError(refusal, seconds=TaskSettings.load().call_hold_seconds, admission=admission)
+    return connection, admission
 
 
-def _admit_once(connection: Connection, declaration: TaskDeclaration, token: str, call_id: UUID) -> Admission:
-    return calls.admit(
-        connection,
-        token=token,
-        call_id=call_id,
-        task_name=declaration.name,
-        runs_for_deleted=declaration.runs_for_deleted,
-        lifetime_seconds=lifetime_seconds(),
-    )
-
-
-def _run(
-    connection: Connection,
-    declaration: TaskDeclaration,
-    body: Body,
-    admission: Admission,
-    call_id: UUID,
-    number: int,
-    arguments: Arguments,
-) -> Any:
-    payload = declaration.read_payload(payload_of(declaration.name, *arguments))
-    become(connection, admission.context)
-    calls.fence(connection)
-    tenant = JobTenant(id=admission.context.tenant_id, slug=admission.tenant_slug, name=admission.tenant_name)
-    job = CalledJob(connection, admission.context, id=call_id, attempt=number, tenant=tenant)
+def _run(declaration: TaskDeclaration, body: Body, job: CalledJob, payload: Any, admission: Admission) -> Any:
+    about: dict[str, Any] = {"task": declaration.name, "call": job.id}
     log.info("call_started")
     try:
-        with publishing_as(admission.context, role=Role.WORKER, label=admission.tenant_slug):
-            result = run_body(declaration, body, job, payload, connection)
-        connection.commit()
+        result = _run_and_commit(declaration, body, job, payload, admission)
     except Ignore:
-        # Replaced: what it did so far is kept, and the replacement goes on from there.
-        job.flush()
-        connection.commit()
         raise
     except Retry as retry:
-        abandon(connection)
-        log.info("call_retried", error=_kind(retry.exc))
-        raise _without_text(retry, declaration, call_id) from None
-    except Reject:
-        abandon(connection)
-        raise
+        abandon(job.connection)
+        log.info("call_retried", error=kind_of(retry.exc))
+        raise retry_without_text(retry, **about) from None
+    except Reject as rejection:
+        abandon(job.connection)
+        log.warning("call_rejected", where=place_of(rejection))
+        raise Reject(failure_of(rejection, **about), requeue=bool(vars(rejection)["requeue"])) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge: whatever a body raises ends here
-        abandon(connection)
-        log.warning("call_failed", error=_kind(error), where=_where(error))
-        raise CallFailedError(task=declaration.name, call=call_id, error=_kind(error)) from None
+        abandon(job.connection)
+        log.warning("call_failed", error=kind_of(error), where=place_of(error))
+        raise failure_of(error, **about) from None
     finally:
         job.close()
     log.info("call_succeeded")
     return result
+
+
+def _run_and_commit(
+    declaration: TaskDeclaration, body: Body, job: CalledJob, payload: Any, admission: Admission
+) -> Any:
+    try:
+        with _publishing(admission):
+            result = run_body(declaration, body, job, payload, job.connection)
+    except Ignore:
+        # Replaced: what it did so far is kept, and the replacement goes on from there.
+        job.flush()
+        job.connection.commit()
+        raise
+    job.connection.commit()
+    return result
+
+
+def _publishing(admission: Admission) -> AbstractContextManager[None]:
+    return publishing_as(admission.context, role=Role.WORKER, label=admission.tenant_slug)
+
+
+def _payload(declaration: TaskDeclaration, arguments: Arguments) -> Any:
+    try:
+        return declaration.read_payload(payload_of(declaration.name, *arguments))
+    except PayloadInvalidError as refusal:
+        # Logs and result backends are not the tenant's; the process that published it can ask for more.
+        raise refusal.without_text() from None
 
 
 def payload_of(task_name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -157,7 +184,7 @@ def payload_of(task_name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any])
     raise CallArgumentsError(
         task=task_name,
         arguments=len(args),
-        keywords=sorted(kwargs),
+        keywords=len(kwargs),
         hint="Pass the payload, or its fields as keywords; in a chain, .si() leaves the result before it out.",
     )
 
@@ -167,19 +194,3 @@ def _uuid(call_id: str, declaration: TaskDeclaration) -> UUID:
         return UUID(call_id)
     except ValueError:
         raise CallIdError(task=declaration.name, hint="Leave task_id out, or pass a UUID.") from None
-
-
-def _without_text(retry: Retry, declaration: TaskDeclaration, call_id: UUID) -> Retry:
-    reason = CallFailedError(task=declaration.name, call=call_id, error=_kind(retry.exc))
-    told: Any = retry
-    return Retry(exc=reason, when=told.when, is_eager=told.is_eager, sig=told.sig)
-
-
-def _kind(error: BaseException | None) -> str:
-    return type(error).__name__
-
-
-def _where(error: BaseException) -> list[str]:
-    """Return the last lines of code it passed: enough to find it, and nothing of what they held."""
-    frames = traceback.extract_tb(error.__traceback__)[-5:]
-    return [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames]

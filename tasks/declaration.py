@@ -1,13 +1,14 @@
 """What is declared about a task: its name, its limits, and the shapes of what goes in and comes out."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.errors import FieldError, PayloadInvalidError, TaskDeclarationError
+from tasks.examples import read_examples, shown
 from tasks.retrying import RetryPolicy
 
 HARD_LIMIT_GRACE_SECONDS = 10.0
@@ -29,8 +30,11 @@ class TaskDeclaration:
     time_limit_seconds: float
     tenantless: bool
     runs_for_deleted: bool
+    is_async: bool
     payload: TypeAdapter[Any]
     result: TypeAdapter[Any]
+    examples: Sequence[Any]
+    """Payloads as JSON, or functions that make one: see `tasks/examples.py`."""
 
     @classmethod
     def of(
@@ -44,13 +48,16 @@ class TaskDeclaration:
         tenantless: bool,
         runs_for_deleted: bool = False,
         bound: bool = False,
+        examples: Sequence[Any] = (),
     ) -> Self:
         """Return the declaration of a function.
 
         Raises:
-            TaskDeclarationError: a tenant task is not `(job: Job, payload: Model) -> Result`, fully annotated.
+            TaskDeclarationError: a tenant task is not `(job: Job, payload: Model) -> Result`, fully annotated; or an
+                example does not fit.
         """
         payload, result = (Any, Any) if tenantless else _shapes(body, name, bound=bound)
+        takes = TypeAdapter(payload)
         return cls(
             name=name,
             description=(inspect.getdoc(body) or "").partition("\n")[0],
@@ -59,8 +66,10 @@ class TaskDeclaration:
             time_limit_seconds=time_limit_seconds,
             tenantless=tenantless,
             runs_for_deleted=runs_for_deleted,
-            payload=TypeAdapter(payload),
+            is_async=inspect.iscoroutinefunction(body),
+            payload=takes,
             result=TypeAdapter(result),
+            examples=read_examples(name, takes, examples),
         )
 
     @property
@@ -74,8 +83,10 @@ class TaskDeclaration:
         return self.time_limit_seconds + HARD_LIMIT_GRACE_SECONDS + LEASE_GRACE_SECONDS
 
     def payload_schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of the payload."""
-        return self.payload.json_schema(mode="validation")
+        """Return the JSON Schema of the payload, with the examples."""
+        schema = self.payload.json_schema(mode="validation")
+        examples = shown(self.examples)
+        return schema | {"examples": examples} if examples else schema
 
     def validate_payload(self, raw: Any) -> Any:
         """Return the payload as JSON, with defaults filled in.

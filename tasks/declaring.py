@@ -1,6 +1,6 @@
 """The decorator that makes a function a task."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from celery import shared_task
@@ -8,6 +8,7 @@ from celery import shared_task
 from db.errors import PartywallError
 from tasks import registry
 from tasks.base import PlatformTask, TenantTask
+from tasks.body_kind import check_kind
 from tasks.declaration import HARD_LIMIT_GRACE_SECONDS, Body, TaskDeclaration
 from tasks.retrying import RetryPolicy
 from tasks.settings import TaskSettings
@@ -23,15 +24,18 @@ def task(
     retry_cap_seconds: float = 3600.0,
     tenantless: bool = False,
     runs_for_deleted: bool = False,
+    examples: Sequence[Any] = (),
     **celery_options: Any,
 ) -> Callable[[Body], Any]:
     """Declare a task: Celery's `shared_task` with a tenant's context around the body.
 
     The body is `(job: Job, payload: Model) -> Result`, with pydantic models; a payload that does not fit is refused
-    when it is enqueued. Every Celery option still works. A `tenantless` task takes what arguments it likes, is started
-    by beat, and sees no tenant's row.
+    when it is enqueued. An `async def` body takes an AsyncJob and runs on the process's event loop. Every Celery option
+    still works. A `tenantless` task takes what arguments it likes, is started by beat, and sees no tenant's row.
 
     `runs_for_deleted`: also while its tenant is being deleted, as what empties its tables has to.
+
+    `examples`: payloads to show and to prove the task with, or functions that make one: see `tasks/examples.py`.
 
     `time_limit_seconds`: then SoftTimeLimitExceeded is raised in the body, and ten seconds later its process is killed.
 
@@ -40,6 +44,7 @@ def task(
     """
 
     def declare(body: Body) -> Any:
+        check_kind(body, name, tenantless=tenantless)
         declaration = TaskDeclaration.of(
             body,
             name=name,
@@ -51,6 +56,7 @@ def task(
             tenantless=tenantless,
             runs_for_deleted=runs_for_deleted,
             bound=bool(celery_options.get("bind")),
+            examples=examples,
         )
         registry.declare(declaration, module=body.__module__)
         options: dict[str, Any] = {
@@ -69,6 +75,8 @@ def task(
                 "retry_backoff": retry_base_seconds,
             }
         else:
+            # Of calls; a job's attempts are counted by the database.
+            options |= {"max_retries": max_attempts - 1, "default_retry_delay": retry_base_seconds}
             # Celery would put the body's own in its place.
             options["__header__"] = staticmethod(TenantTask.__header__)
         return shared_task(**(options | celery_options))(body)

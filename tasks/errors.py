@@ -1,7 +1,8 @@
 """What can go wrong with tasks and the messages that name them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from db.errors import PartywallError
 
@@ -28,9 +29,16 @@ class PayloadInvalidError(PartywallError):
 
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str | None = None, *, errors: list[FieldError], hint: str | None = None, **facts: Any):
-        super().__init__(message, hint=hint, errors=errors, **facts)
+    def __init__(
+        self, message: str | None = None, *, errors: Sequence[FieldError] = (), hint: str | None = None, **facts: Any
+    ) -> None:
+        super().__init__(message, hint=hint, **(facts | ({"errors": errors} if errors else {})))
         self.errors = errors
+
+    def without_text(self) -> Self:
+        """Return the same refusal without what may quote the payload: only which kinds of things are wrong."""
+        wrong = sorted({each.code for each in self.errors})
+        return type(self)(wrong=wrong, task=self.facts.get("task"), hint=self.hint)
 
 
 class ResultTooLargeError(PartywallError):
@@ -59,6 +67,16 @@ class NotInAJobError(PartywallError):
     """A job is not changed through Celery."""
 
     retryable: ClassVar[bool] = False
+
+
+class LoopBlockedError(PartywallError):
+    """This would stop the event loop, and every body that runs on it."""
+
+    retryable: ClassVar[bool] = False
+
+
+class BodyCancelledError(PartywallError):
+    """The body was cancelled, and not by its time limit."""
 
 
 class NotInACallError(PartywallError):

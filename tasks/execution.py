@@ -1,6 +1,7 @@
 """The way of one message through a worker: claim, enter, validate, run, finish or fail, leave."""
 
 import traceback
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,7 +20,7 @@ from db.errors import (
 )
 from db.roles import Role
 from db.session import become, platform_connection
-from tasks.body import run_body
+from tasks.body import run_body, run_where
 from tasks.declaration import Body, TaskDeclaration
 from tasks.errors import AttemptFailedError
 from tasks.job import Job
@@ -41,6 +42,10 @@ def run_message(declaration: TaskDeclaration, body: Body, message: JobMessage, *
         celery.exceptions.Reject: nothing was run, loudly: the tenant may not work, or there is no job to claim.
         AttemptFailedError: an attempt failed; its job's row says why and when it runs again.
     """
+    run_where(declaration, partial(_run_jobs, declaration, body, message, worker))
+
+
+def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage, worker: str) -> None:
     failures: list[AttemptFailedError] = []
     with platform_connection(Role.WORKER) as connection:
         for attempt in _claim(connection, declaration, message, worker):

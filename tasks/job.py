@@ -48,7 +48,8 @@ class Job:
         """What the last `checkpoint()` kept, also when that was in an earlier attempt. None at first."""
         self.connection = connection
         """SQLAlchemy Core, on the job's transaction."""
-        self._context = context
+        self.context = context
+        """For what the body opens by itself: `publishing_as()` in a thread, a session of its own."""
         self._session: TenantSession | None = None
         self._progress_reported_at: float | None = None
 
@@ -68,8 +69,12 @@ class Job:
     def session(self) -> TenantSession:
         """The ORM, on the same transaction as `connection`. Made on first use."""
         if self._session is None:
-            self._session = session_on(self.connection, self._context)
+            self._session = session_on(self.connection, self.context)
         return self._session
+
+    def use_session(self, session: TenantSession) -> None:
+        """Take a session that was made on `connection` for the one of this job."""
+        self._session = session
 
     def progress(self, current: int, total: int | None = None, note: str | None = None) -> None:
         """Show how far the body is, at once and whatever becomes of its transaction. At most twice a second.
@@ -82,7 +87,7 @@ class Job:
         if last is not None and now - last < PROGRESS_INTERVAL_SECONDS and current != total:
             return
         self._progress_reported_at = now
-        attempts.report_progress(self._context, current=current, total=total, note=note)
+        attempts.report_progress(self.context, current=current, total=total, note=note)
 
     def checkpoint(self, state: Any) -> None:
         """Keep what was written so far, together with where to go on from (JSON). A retry finds it in `state`.

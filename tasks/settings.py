@@ -23,12 +23,14 @@ class TaskSettings(PartywallSettings):
     maintenance_every_seconds: float | None = Field(
         None, gt=0, description="How often per-tenant maintenance runs; unset means nightly at 03:00 UTC."
     )
-
     result_backend_url: SecretStr | None = Field(
         None, description="Where Celery keeps results, as chords need it: redis://. Unset, no result leaves PostgreSQL."
     )
     call_lifetime_seconds: float = Field(
         86_400, gt=0, le=30 * 86_400, description="How long a task started through Celery itself may wait for its turn."
+    )
+    call_hold_seconds: float = Field(
+        10, gt=0, description="How often a worker looks whether the tenant of a waiting call has been resumed."
     )
 
     @property

@@ -1,6 +1,6 @@
 """Giving each call of a canvas the token that lets it into its publisher's tenant, before it leaves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -12,46 +12,38 @@ from db import calls
 from db.errors import NoTenantError
 from tasks import registry
 from tasks.errors import CallIdError
+from tasks.headers import TENANT_HEADER, TOKEN_HEADER, tenant_of, token_of
 from tasks.publisher import Publisher, current_publisher
 from tasks.settings import TaskSettings
-from tasks.signatures import is_celerys_own, single_tasks
+from tasks.signatures import EACH_ITEM, is_celerys_own, single_tasks
 
-TOKEN_HEADER = "partywall_token"  # noqa: S105 - the header's name
 SHOWN_ARGUMENTS = "()"
 """What Flower and logs show in place of a call's arguments."""
 
 
-def stamp(task_name: str, options: dict[str, Any], arguments: Any) -> dict[str, Any]:
+def stamp(message: dict[str, Any], signatures: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     """Return the options of a message with a token for its task, and for each that it will lead to.
 
-    `options` as `send_task` takes them, `arguments` where they may hold signatures; both plain, both changed.
+    `message` as a plain signature, `signatures` those that stand among its arguments; all are changed.
 
     Raises:
         NoTenantError: a tenant's task, and nobody's context to publish it in.
         CallIdError: a task id that is no UUID.
     """
+    options: dict[str, Any] = message["options"]
     options["task_id"] = options.get("task_id") or str(uuid4())
-    root = {"task": task_name, "options": options}
-    nested = [options.get(name) for name in ("link", "link_error", "chord", "chain")]
-    followers = list(single_tasks([*nested, arguments]))
-
+    # One that stands both in a canvas and on its own is still one.
+    every = list({id(each): each for each in (message, *single_tasks([message, *signatures]))}.values())
+    for each in every:
+        _refuse_items(each)
     publisher = current_publisher()
     if publisher is not None:
-        _issue(publisher, [root, *followers])
+        _issue(publisher, every)
     else:
-        for each in [root, *followers]:
+        for each in every:
             _require(each)
-    if is_celerys_own(task_name) or token_of(options.get("headers")) is not None:
-        # A signature among the arguments carries its token with it.
-        options.setdefault("argsrepr", SHOWN_ARGUMENTS)
-        options.setdefault("kwargsrepr", "{}")
+        _show(message, tenant_of(options.get("headers")))
     return options
-
-
-def token_of(headers: Mapping[str, Any] | None) -> str | None:
-    """Return the token that a message carries."""
-    token = (headers or {}).get(TOKEN_HEADER)
-    return token if isinstance(token, str) else None
 
 
 @cache
@@ -60,10 +52,11 @@ def lifetime_seconds() -> float:
     return TaskSettings.load().call_lifetime_seconds
 
 
-def _issue(publisher: Publisher, signatures: list[dict[str, Any]]) -> None:
+def _issue(publisher: Publisher, signatures: Sequence[dict[str, Any]]) -> None:
     for each in signatures:
         # Also of tasks that take no token: their arguments and results are this tenant's.
-        each["options"] |= {"argsrepr": SHOWN_ARGUMENTS, "kwargsrepr": repr({"tenant": publisher.label})}
+        _set_header(each, TENANT_HEADER, publisher.label)
+        _show(each, publisher.label)
     entering = [each for each in signatures if _may_enter_a_tenant(each["task"])]
     if not entering:
         return
@@ -74,7 +67,21 @@ def _issue(publisher: Publisher, signatures: list[dict[str, Any]]) -> None:
         lifetime_seconds=lifetime_seconds() + max(_delay_seconds(each["options"]) for each in entering),
     )
     for each, token in zip(entering, tokens, strict=True):
-        each["options"]["headers"] = {**(each["options"].get("headers") or {}), TOKEN_HEADER: token}
+        _set_header(each, TOKEN_HEADER, token)
+
+
+def _set_header(signature: dict[str, Any], name: str, value: str) -> None:
+    options = signature["options"]
+    # A new mapping: the caller's may belong to several signatures.
+    options["headers"] = {**(options.get("headers") or {}), name: value}
+
+
+def _show(signature: dict[str, Any], tenant: str | None) -> None:
+    if tenant is not None:
+        signature["options"] |= {"argsrepr": SHOWN_ARGUMENTS, "kwargsrepr": repr({"tenant": tenant})}
+    elif is_celerys_own(signature["task"]):
+        # What it is given may be signatures, which carry their tokens with them.
+        signature["options"] |= {"argsrepr": SHOWN_ARGUMENTS, "kwargsrepr": "{}"}
 
 
 def _require(signature: dict[str, Any]) -> None:
@@ -84,6 +91,15 @@ def _require(signature: dict[str, Any]) -> None:
             task=signature["task"],
             hint="Publish it from a task's body or inside publishing_as(); or enqueue it: POST /v1/jobs.",
         )
+
+
+def _refuse_items(signature: dict[str, Any]) -> None:
+    task = signature["kwargs"].get("task") if signature["task"] in EACH_ITEM else None
+    if isinstance(task, Mapping) and _is_a_tenants(task["task"]):
+        raise NoTenantError(task=task["task"], hint=ITEMS_HINT)
+
+
+ITEMS_HINT = "Publish a group with a call for each item: map, starmap and chunks call the bare function."
 
 
 def _is_a_tenants(task_name: str) -> bool:

@@ -5,12 +5,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import pytest
@@ -53,10 +53,19 @@ class Process:
         wait_until(said, timeout_seconds=timeout_seconds, what=f"{text!r} in {self.log.name}:\n{self.output()}")
 
 
+class AnyBroker(Protocol):
+    """A broker that a site can run: Redis, or another that Celery knows. Its address is known while it runs."""
+
+    @property
+    def url(self) -> str: ...
+
+    def running(self) -> AbstractContextManager[Any]: ...
+
+
 class Site:
     """Starts processes against one database and broker, and runs jobs through them."""
 
-    def __init__(self, database: Database, broker: Broker, directory: Path, *, task_modules: str) -> None:
+    def __init__(self, database: Database, broker: AnyBroker, directory: Path, *, task_modules: str) -> None:
         self.database = database
         self.broker = broker
         self.directory = directory
@@ -64,7 +73,6 @@ class Site:
             **{name: value for name, value in os.environ.items() if not name.startswith("PARTYWALL_")},
             **database.environment,
             "PARTYWALL_HOME": str(directory / "no-home"),
-            "PARTYWALL_BROKER_URL": broker.url,
             "PARTYWALL_TASK_MODULES": task_modules,
             "PYTHONUNBUFFERED": "1",
         }
@@ -76,13 +84,21 @@ class Site:
     @classmethod
     @contextmanager
     def running(
-        cls, postgres: EmbeddedPostgres, directory: Path, *, task_modules: str, name: str, declared_here: bool = True
+        cls,
+        postgres: EmbeddedPostgres,
+        directory: Path,
+        *,
+        task_modules: str,
+        name: str,
+        broker: AnyBroker | None = None,
+        declared_here: bool = True,
     ) -> Iterator["Site"]:
         """Make a database and a broker of its own, point this process's settings at them, and clean up after.
 
-        `declared_here` False leaves the tasks to the processes; this one then cannot check payloads.
+        The broker is a Redis where no other is given. `declared_here` False leaves the tasks to the processes; this one
+        then cannot check payloads.
         """
-        broker = Broker(directory / "broker", any_free_port(), PASSWORD)
+        broker = broker or Broker(directory / "broker", any_free_port(), PASSWORD)
         database = clone(postgres, f"site_{name}")
         with ExitStack() as stack:
             patch = stack.enter_context(pytest.MonkeyPatch.context())
@@ -96,6 +112,7 @@ class Site:
             site = cls(database, broker, directory, task_modules=task_modules)
             stack.callback(site._broker.close)
             site._broker.enter_context(broker.running())
+            site.environment["PARTYWALL_BROKER_URL"] = broker.url
             stack.callback(site._stack.close)
             yield site
 

@@ -40,7 +40,7 @@ class Agent(ABC):
         configure_logging(self.name)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        require_ready(self.role)
+        require_ready(self.role, stopping=self.stopping)
         log.info("agent_started")
         pause = FIRST_PAUSE_SECONDS
         while not self.stopping.is_set():

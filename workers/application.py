@@ -5,4 +5,6 @@ from workers import process
 
 app = TenantCelery("partywall")
 app.config_from_object("celeryconfig")
+# In threads other than this one Celery would make up another application, which knows no tenant.
+app.set_default()
 process.connect_signals()

@@ -1,35 +1,67 @@
 """What a worker's processes do besides running tasks: log, check before they start, share nothing over a fork."""
 
+import os
 from typing import Any
 
+import structlog
 from celery import signals
 
 from db.engine import need_connections
 from db.roles import Role
+from db.settings import DatabaseSettings
 from tasks.logs import configure_logging
-from tasks.startup import require_ready
+from tasks.startup import starting
 from tasks.time_limit import leave_limits_to_celery
+from workers.pools import PREFORK, require_pool
+from workers.unreadable import log_without_contents
+
+log = structlog.get_logger(__name__)
 
 
 def connect_signals() -> None:
     """Hook into Celery's signals. None of them touches a tenant's context: Celery swallows what receivers raise."""
     signals.setup_logging.connect(_configure_logging)
     signals.worker_init.connect(_prepare)
-    signals.worker_process_init.connect(_begin_child)
+    signals.beat_init.connect(_prepare_beat)
 
 
 def _configure_logging(**_: Any) -> None:
     configure_logging("celery")
+    log_without_contents()
 
 
 def _prepare(sender: Any, **_: Any) -> None:
-    # In the main process, before it forks; the children open engines of their own on first use.
-    if "prefork" not in sender.pool_cls.__module__:
+    # In the main process, before it forks; the children open engines of their own on first use. Celery sets logging up
+    # only after this.
+    configure_logging("celery")
+    with starting(*_roles()):
+        pool = require_pool(sender.pool_cls)
+    if pool == PREFORK:
+        # A process with one body, which Celery's main process can signal and kill. Not of solo, whose one process
+        # sends this signal too and has nobody beside it.
+        signals.worker_process_init.connect(_begin_child)
+    else:
         # Bodies share this process: one connection each, one each for progress, and one for a call they `.apply()`.
-        need_connections(3 * sender.concurrency)
-    require_ready(Role.WORKER)
+        need_connections(3 * _slots(sender.concurrency))
+
+
+def _prepare_beat(**_: Any) -> None:
+    # Beat itself only sends; what it sends the scheduler's login does. It is asked here, because here is who goes on
+    # sending when that login could do more than start what was declared.
+    with starting(Role.SCHEDULER):
+        log.info("beat_started")
+
+
+def _roles() -> list[Role]:
+    # A worker that serves the queue "platform" holds the scheduler's DSN as well.
+    holds_both = DatabaseSettings.load().scheduler_database_url is not None
+    return [Role.WORKER, Role.SCHEDULER] if holds_both else [Role.WORKER]
+
+
+def _slots(concurrency: int | str) -> int:
+    # "auto" is made a number only later, and never a larger one.
+    return concurrency if isinstance(concurrency, int) else (os.cpu_count() or 1)
 
 
 def _begin_child(**_: Any) -> None:
-    # Sent by prefork alone: a process with one body, which Celery's main process can signal and kill.
     leave_limits_to_celery()

@@ -72,7 +72,7 @@ def _worker() -> Program:
 
 def _beat(home: Home) -> Program:
     command = _celery("beat", "--loglevel=INFO", f"--schedule={home.beat / 'schedule'}")
-    return Program("beat", command, PROJECT, ready_line="beat: Starting")
+    return Program("beat", command, PROJECT, ready_line="beat_started")
 
 
 def _flower(port: int) -> Program:

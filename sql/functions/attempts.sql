@@ -172,3 +172,14 @@ partywall.report_progress(bigint, bigint, text),
 partywall.save_checkpoint(jsonb),
 partywall.hold_lease()
 to partywall_worker;
+
+comment on function partywall.finish(jsonb) is
+'partywall: allow definer-executable, it speaks for no job but the one its token names';
+comment on function partywall.fail(jsonb, interval) is
+'partywall: allow definer-executable, it speaks for no job but the one its token names';
+comment on function partywall.report_progress(bigint, bigint, text) is
+'partywall: allow definer-executable, it speaks for no job but the one its token names';
+comment on function partywall.save_checkpoint(jsonb) is
+'partywall: allow definer-executable, it speaks for no job but the one its token names';
+comment on function partywall.hold_lease() is
+'partywall: allow definer-executable, it speaks for no job but the one its token names';

@@ -37,8 +37,8 @@ begin
 end
 $$;
 
--- Lets a worker in: returns whose call it is and a token for it. `held` says that the tenant is suspended; send the
--- message again with the token of this answer, which lives for another `lifetime`.
+-- Lets a worker in: returns whose call it is and a token to run it with, for `lifetime`. The call's own may have waited
+-- for a day and be about to expire. `held` says that the tenant is suspended: the call may not run now.
 --
 -- Raises PW002 when the token was minted for another message, PW003, PW004 and PW006.
 create or replace function partywall.admit_call(
@@ -52,9 +52,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    proven  record;
-    tenant  partywall.tenants;
-    waits   boolean;
+    proven     record;
+    tenant     partywall.tenants;
+    suspended  boolean;
 begin
     select * into proven from partywall_private.verify(admit_call.token);
     if proven.subject <> partywall_private.call_subject(admit_call.call_id, admit_call.task_name) then
@@ -64,23 +64,22 @@ begin
     end if;
 
     select * into tenant from partywall.tenants as tenants where tenants.id = proven.tenant_id;
-    waits := tenant.status is not distinct from 'suspended';
-    if not waits then
+    suspended := tenant.status is not distinct from 'suspended';
+    if not suspended then
         perform partywall_private.require_active_tenant(proven.tenant_id, admit_call.runs_for_deleted);
     end if;
 
     return query select
-        tenant.slug, tenant.name, waits,
-        case
-            when waits
-                then partywall_private.mint(
-                    proven.tenant_id, proven.subject, least(admit_call.lifetime, interval '30 days')
-                )
-            else admit_call.token
-        end;
+        tenant.slug, tenant.name, suspended,
+        partywall_private.mint(proven.tenant_id, proven.subject, admit_call.lifetime);
 end
 $$;
 
 grant execute on function partywall.mint_calls(uuid[], text[], interval)
 to partywall_worker, partywall_api, partywall_operator;
 grant execute on function partywall.admit_call(text, uuid, text, boolean, interval) to partywall_worker;
+
+comment on function partywall.mint_calls(uuid[], text[], interval) is
+'partywall: allow definer-executable, it signs for the tenant of the transaction only';
+comment on function partywall.admit_call(text, uuid, text, boolean, interval) is
+'partywall: allow definer-executable, it lets in whoever holds a token for this very call';

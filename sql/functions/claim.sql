@@ -58,3 +58,6 @@ end
 $$;
 
 grant execute on function partywall.claim(uuid, uuid[], uuid, text, text, interval) to partywall_worker;
+
+comment on function partywall.claim(uuid, uuid[], uuid, text, text, interval) is
+'partywall: allow definer-executable, whoever knows the nonce of a dispatched job may start it, nobody else';

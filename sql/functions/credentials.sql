@@ -76,3 +76,10 @@ partywall.revoke_api_key(text)
 to partywall_operator;
 
 grant execute on function partywall.authenticate(text, bytea) to partywall_api;
+
+comment on function partywall.create_api_key(text, text, text, bytea) is
+'partywall: allow definer-executable, the operator gives keys to every tenant';
+comment on function partywall.revoke_api_key(text) is
+'partywall: allow definer-executable, the operator takes keys from every tenant';
+comment on function partywall.authenticate(text, bytea) is
+'partywall: allow definer-executable, it lets in whoever knows an API key, as that key''s tenant';

@@ -119,3 +119,8 @@ $$;
 
 grant execute on function partywall.dispatch(text, text[], integer, integer, interval) to partywall_dispatcher;
 grant execute on function partywall.undo_dispatch(uuid[]) to partywall_dispatcher;
+
+comment on function partywall.dispatch(text, text[], integer, integer, interval) is
+'partywall: allow definer-executable, the dispatcher orders all tenants'' jobs; it gets to see ids, not payloads';
+comment on function partywall.undo_dispatch(uuid[]) is
+'partywall: allow definer-executable, the dispatcher takes back only jobs whose nonce it knows';

@@ -38,3 +38,6 @@ $$;
 
 grant execute on function partywall.enqueue(text, jsonb, text, timestamptz, integer, boolean)
 to partywall_worker, partywall_api, partywall_operator;
+
+comment on function partywall.enqueue(text, jsonb, text, timestamptz, integer, boolean) is
+'partywall: allow definer-executable, it accepts jobs for the tenant of the transaction only';

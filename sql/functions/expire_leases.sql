@@ -41,3 +41,6 @@ end
 $$;
 
 grant execute on function partywall.expire_leases(integer) to partywall_dispatcher;
+
+comment on function partywall.expire_leases(integer) is
+'partywall: allow definer-executable, the reaper ends every tenant''s lost attempts; it gets to see ids only';

@@ -33,3 +33,6 @@ end
 $$;
 
 grant execute on function partywall.fan_out(text, timestamptz, text, text, integer) to partywall_scheduler;
+
+comment on function partywall.fan_out(text, timestamptz, text, text, integer) is
+'partywall: allow definer-executable, the scheduler starts what was declared for all, with no payload';

@@ -17,3 +17,6 @@ $$;
 
 grant execute on function partywall.installed_schema() to
 partywall_worker, partywall_api, partywall_dispatcher, partywall_scheduler, partywall_operator;
+
+comment on function partywall.installed_schema() is
+'partywall: allow definer-executable, it shows revisions and digests of files, nothing of a tenant';

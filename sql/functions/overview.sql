@@ -34,3 +34,6 @@ as $$
 $$;
 
 grant execute on function partywall.jobs_overview(text, text, text, uuid, integer) to partywall_operator;
+
+comment on function partywall.jobs_overview(text, text, text, uuid, integer) is
+'partywall: allow definer-executable, the operator sees how all jobs stand, nothing a tenant wrote';

@@ -35,3 +35,6 @@ end
 $$;
 
 grant execute on function partywall.prune_jobs(integer) to partywall_worker;
+
+comment on function partywall.prune_jobs(integer) is
+'partywall: allow definer-executable, it deletes jobs of the tenant of the transaction only';

@@ -55,3 +55,8 @@ $$;
 
 grant execute on function partywall.rotate_signing_key() to partywall_operator;
 grant execute on function partywall.retire_signing_key(integer) to partywall_operator;
+
+comment on function partywall.rotate_signing_key() is
+'partywall: allow definer-executable, it shows the number of a new key, never a key';
+comment on function partywall.retire_signing_key(integer) is
+'partywall: allow definer-executable, the operator retires keys; it shows none';

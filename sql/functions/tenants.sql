@@ -58,9 +58,43 @@ begin
 end
 $$;
 
--- Suspends: nothing of the tenant starts or is accepted until it is resumed. Its waiting jobs stay; those that were
--- on their way to a worker come back, so that they leave at once when the tenant does.
--- Returns the tenant's id, or null when no tenant has that slug. Suspending twice is once.
+-- Locks a tenant that is to change and returns it; nulls when none has that slug. Raises PW006: it is being deleted.
+create or replace function partywall_private.lock_tenant(slug text, out id uuid, out status text)
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    select tenants.id, tenants.status into lock_tenant.id, lock_tenant.status
+    from partywall.tenants as tenants
+    where tenants.slug = lock_tenant.slug
+    for update;
+
+    if lock_tenant.status = 'deleting' then
+        raise exception 'the tenant is being deleted' using
+            errcode = 'PW006',
+            hint = 'There is no way back.';
+    end if;
+end
+$$;
+
+-- Takes back what was dispatched of a tenant and is not claimed yet. It waits here again; its messages find nothing.
+create or replace function partywall_private.undo_dispatches_of(tenant uuid)
+returns void
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+    select partywall.undo_dispatch(array(
+        select jobs.dispatch_nonce
+        from partywall.jobs as jobs
+        where jobs.tenant_id = undo_dispatches_of.tenant
+          and jobs.state = 'dispatched'
+    ))
+$$;
+
+-- Suspends: nothing of the tenant starts or is accepted until it is resumed. Its waiting jobs stay.
+-- Returns the tenant's id, or null when no tenant has that slug. Suspending twice is once. Raises PW006.
 create or replace function partywall.suspend_tenant(slug text)
 returns uuid
 language plpgsql
@@ -69,42 +103,43 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    suspended uuid;
+    tenant record;
 begin
+    select * into tenant from partywall_private.lock_tenant(suspend_tenant.slug);
     update partywall.tenants as tenants
     set status = 'suspended',
         suspended_at = coalesce(tenants.suspended_at, now())
-    where tenants.slug = suspend_tenant.slug
-      and tenants.status in ('active', 'suspended')
-    returning tenants.id into suspended;
+    where tenants.id = tenant.id;
 
-    perform partywall.undo_dispatch(array(
-        select jobs.dispatch_nonce
-        from partywall.jobs as jobs
-        where jobs.tenant_id = suspended
-          and jobs.state = 'dispatched'
-    ));
-    return suspended;
+    perform partywall_private.undo_dispatches_of(tenant.id);
+    return tenant.id;
 end
 $$;
 
--- Lets a suspended tenant work again and wakes the dispatcher for what waited.
--- Returns the tenant's id, or null when no tenant has that slug.
+-- Lets a suspended tenant work again and wakes the dispatcher for what waited. A dispatch that began before the tenant
+-- was suspended may have ended after; its message was dropped, and without us it would be sent again in half a minute.
+-- Returns the tenant's id, or null when no tenant has that slug. Raises PW006.
 create or replace function partywall.resume_tenant(slug text)
 returns uuid
-language sql
+language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select pg_notify('partywall_jobs', '');
-
-    update partywall.tenants as tenants
-    set status = 'active',
-        suspended_at = null
-    where tenants.slug = resume_tenant.slug
-      and tenants.status in ('active', 'suspended')
-    returning tenants.id
+declare
+    tenant record;
+begin
+    select * into tenant from partywall_private.lock_tenant(resume_tenant.slug);
+    if tenant.status = 'suspended' then
+        perform partywall_private.undo_dispatches_of(tenant.id);
+        update partywall.tenants as tenants
+        set status = 'active',
+            suspended_at = null
+        where tenants.id = tenant.id;
+        perform pg_notify('partywall_jobs', '');
+    end if;
+    return tenant.id;
+end
 $$;
 
 -- Begins to delete: nothing of the tenant is accepted or starts any more, except what is declared to run for it all
@@ -190,3 +225,16 @@ partywall.open_tenant(text)
 to partywall_operator;
 
 grant execute on function partywall.cancel_jobs_of_deleted(integer) to partywall_dispatcher;
+
+comment on function partywall.create_tenant(text, text) is
+'partywall: allow definer-executable, the operator creates tenants';
+comment on function partywall.suspend_tenant(text) is
+'partywall: allow definer-executable, the operator suspends tenants';
+comment on function partywall.resume_tenant(text) is
+'partywall: allow definer-executable, the operator resumes tenants';
+comment on function partywall.delete_tenant(text) is
+'partywall: allow definer-executable, the operator begins the end of a tenant';
+comment on function partywall.cancel_jobs_of_deleted(integer) is
+'partywall: allow definer-executable, the reaper cancels jobs of tenants that are being deleted; it sees ids only';
+comment on function partywall.open_tenant(text) is
+'partywall: allow definer-executable, the operator may look into every tenant, one at a time';

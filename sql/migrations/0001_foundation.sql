@@ -1,19 +1,5 @@
--- Tenants, their credentials, the keys that sign contexts, and the jobs.
+-- Tenants, their credentials, and the jobs.
 -- The functions these tables speak through are in sql/functions/ and were installed just before.
-
--- -----------------------------------------------------------------------------------------
--- Keys. Pads instead of keys: HMAC-SHA-256 then needs only core sha256(), no extension.
--- -----------------------------------------------------------------------------------------
-create table partywall_private.signing_keys (
-    id           integer not null generated always as identity,
-    inner_pad    bytea not null,
-    outer_pad    bytea not null,
-    created_at   timestamptz not null default now(),
-    retired_at   timestamptz,
-    primary key (id)
-);
-
-select partywall.rotate_signing_key();
 
 -- -----------------------------------------------------------------------------------------
 -- Tenants. The row's id is the tenant, so its policy is on id instead of tenant_id.
@@ -145,13 +131,3 @@ where idempotency_key is not null;
 create index jobs_ready on partywall.jobs (queue, run_at, id) where state in ('scheduled', 'queued');
 create index jobs_dispatched on partywall.jobs (queue, dispatched_at) where state = 'dispatched';
 create index jobs_leased on partywall.jobs (lease_expires_at) where state = 'running';
-
-do $backup$
-begin
-    if to_regrole('partywall_backup') is not null then
-        grant usage on schema partywall, app to partywall_backup;
-        grant select on all tables in schema partywall to partywall_backup;
-        alter default privileges in schema partywall, app grant select on tables to partywall_backup;
-    end if;
-end
-$backup$;

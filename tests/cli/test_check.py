@@ -179,7 +179,7 @@ def test_the_owner_of_a_tenants_table_is_found(own_database: Database, found: Di
     own_database.do("create table app.mine (); alter table app.mine owner to partywall_worker")
     words, fix = only(found(Role.WORKER))
 
-    assert words == "partywall_worker owns app.mine: it could switch the wall off"
+    assert words == "partywall_worker owns table app.mine: it could switch the wall off"
     assert "alter table app.mine owner to partywall_owner" in fix
 
 

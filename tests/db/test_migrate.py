@@ -21,7 +21,8 @@ from db.errors import (
     SchemaNewerError,
     SchemaOlderError,
 )
-from db.migrate import LOCK_KEY, bootstrap, migrate
+from db.migrate import bootstrap, migrate
+from db.migration_lock import LOCK_KEY
 from db.revisions import head_revision
 from db.roles import Role
 from db.schema import require_current
@@ -105,6 +106,52 @@ def test_a_changed_function_is_run_again_and_it_alone(own_database: Database, sq
     assert migrate_it(own_database) == ["functions/uuid7.sql"]
     assert migrate_it(own_database) == []
     assert own_database.ask("select obj_description('partywall.uuid7()'::regprocedure)") == [("changed",)]
+
+
+def may_execute(database: Database, role: str, function: str) -> bool:
+    return database.ask("select has_function_privilege(:role, :function, 'execute')", role=role, function=function) == [
+        (True,)
+    ]
+
+
+def test_a_grant_that_was_taken_out_of_a_file_is_taken_back(own_database: Database, sql_folder: Path) -> None:
+    before = content(own_database)
+    file = sql_folder / "functions/uuid7.sql"
+    as_it_was = file.read_text()
+    file.write_text(as_it_was + "grant execute on function partywall.suspend_tenant(text) to partywall_api, public;\n")
+    migrate_it(own_database)
+    assert may_execute(own_database, "partywall_worker", "partywall.suspend_tenant(text)")
+    file.write_text(as_it_was)
+    migrate_it(own_database)
+
+    assert not may_execute(own_database, "partywall_worker", "partywall.suspend_tenant(text)")
+    assert not may_execute(own_database, "partywall_api", "partywall.suspend_tenant(text)")
+    rights = [row for row in before if row[0] == "function"]
+    assert [row for row in content(own_database) if row[0] == "function"] == rights
+
+
+def test_a_function_whose_file_is_gone_may_be_executed_by_nobody(own_database: Database, sql_folder: Path) -> None:
+    (sql_folder / "functions/overview.sql").unlink()
+    overview = "partywall.jobs_overview(text,text,text,uuid,integer)"
+    assert may_execute(own_database, "partywall_operator", overview)
+
+    assert migrate_it(own_database) == ["functions/overview.sql"]
+    assert not may_execute(own_database, "partywall_operator", overview)
+    assert migrate_it(own_database) == []
+
+
+def test_what_an_adopters_own_role_was_granted_it_keeps(own_database: Database, sql_folder: Path) -> None:
+    own_database.do("create role landlady")
+    try:
+        own_database.do("grant execute on function partywall.uuid7(), partywall.open_tenant(text) to landlady")
+        file = sql_folder / "functions/uuid7.sql"
+        file.write_text(file.read_text() + "-- changed\n")
+        migrate_it(own_database)
+
+        assert may_execute(own_database, "landlady", "partywall.open_tenant(text)")
+    finally:
+        own_database.do("drop owned by landlady")
+        own_database.do("drop role landlady")
 
 
 def test_a_new_file_of_the_adopter_is_run_once_in_the_order_of_names(own_database: Database, sql_folder: Path) -> None:

@@ -1,5 +1,7 @@
 """A job's SQL cannot get past the fence by ending its transaction in text."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -10,7 +12,7 @@ from db.roles import Role
 from db.session import become, platform_connection
 from db.transaction_control import TransactionControlError, refuse_transaction_control
 from tests.databases import Database, TestTenant
-from tests.db.work import claim_one, enqueue_one
+from tests.db.work import WRITE, body_of, claim_one, effects, enqueue_one, start_one, take_away
 
 ENDINGS = [
     "commit",
@@ -69,3 +71,36 @@ def test_a_zombie_cannot_keep_what_it_wrote_by_committing_in_sql(
         attempts.abandon(connection)
 
     assert database.ask("select count(*) from partywall.jobs where task_name = 'tests.zombie'") == [(0,)]
+
+
+@pytest.mark.parametrize("kind", ["copy", "stream"])
+@pytest.mark.parametrize("ending", ["commit", "copy (select 1) to stdout; commit"])
+def test_a_zombie_cannot_commit_in_what_travels_by_itself(
+    database: Database, acme: TestTenant, kind: str, ending: str
+) -> None:
+    zombie = start_one(acme)
+    with body_of(zombie) as connection:
+        connection.execute(WRITE)
+        take_away(database, zombie)
+        driver: Any = connection.connection.driver_connection
+        with pytest.raises(TransactionControlError):
+            if kind == "copy":
+                with driver.cursor().copy(ending):
+                    pass
+            else:
+                list(driver.cursor().stream(ending))
+        attempts.abandon(connection)
+
+    assert effects(database) == 0
+
+
+def test_what_travels_by_itself_may_be_one_statement(acme: TestTenant) -> None:
+    with body_of(start_one(acme)) as connection:
+        connection.begin()
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor().copy("copy (select partywall.current_tenant_id()) to stdout") as copy:
+            copied = b"".join(copy).decode().strip()
+        streamed = list(driver.cursor().stream("select partywall.current_tenant_id();"))
+        attempts.abandon(connection)
+
+    assert (copied, streamed) == (str(acme.id), [(acme.id,)])

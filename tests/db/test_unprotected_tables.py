@@ -1,32 +1,39 @@
-"""A migration does not end with a table outside the wall."""
+"""A migration ends with an audit of what it leaves behind, and does not leave a hole."""
 
 from pathlib import Path
 
 import pytest
 
-from db.errors import TableUnprotectedError
+from db.errors import WallBrokenError
 from db.migrate import migrate
 from db.roles import Role
 from tests.databases import Database
 
-BEHIND = "create table app.bare (tenant_id uuid, id int); select partywall.protect('app.bare');"
+BEHIND = (
+    "create table app.bare (tenant_id uuid, id int, primary key (tenant_id, id)); select partywall.protect('app.bare');"
+)
+PROTECT = r"select partywall\.protect\('app\.bare'\);"
+SHARE = r"comment on table app\.bare is 'partywall: shared, "
 
 
 @pytest.mark.parametrize(
-    "statements",
+    ("statements", "mends_it"),
     [
-        "create table app.bare (tenant_id uuid not null, id int primary key);",
-        "create table app.bare (id int primary key);",
-        f"{BEHIND} alter table app.bare no force row level security;",
-        f"{BEHIND} drop policy tenant_isolation_always on app.bare;",
+        ("create table app.bare (tenant_id uuid not null, id int, primary key (tenant_id, id));", PROTECT),
+        ("create table app.bare (id int primary key);", SHARE),
+        (f"{BEHIND} alter table app.bare no force row level security;", PROTECT),
+        (f"{BEHIND} drop policy tenant_isolation_always on app.bare;", PROTECT),
+        (f"{BEHIND} create view app.all_of_it as select * from app.bare;", r"alter view app\.all_of_it set"),
+        (f"{BEHIND} grant truncate on app.bare to partywall_worker;", r"revoke truncate on app\.bare from"),
     ],
+    ids=["bare", "without a tenant", "not forced", "one policy", "a view", "a right too many"],
 )
-def test_a_table_that_stands_outside_the_wall_is_refused(
-    statements: str, own_database: Database, sql_folder: Path
+def test_a_migration_that_leaves_a_hole_is_refused_with_what_mends_it(
+    statements: str, mends_it: str, own_database: Database, sql_folder: Path
 ) -> None:
     (sql_folder / "app/9001_bare.sql").write_text(statements)
 
-    with pytest.raises(TableUnprotectedError, match=r"select partywall\.protect\('app\.bare'\)"):
+    with pytest.raises(WallBrokenError, match=mends_it):
         migrate(own_database.url(Role.MIGRATOR))
     assert own_database.ask("select to_regclass('app.bare')") == [(None,)]
 

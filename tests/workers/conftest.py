@@ -6,8 +6,12 @@ import pytest
 
 from cli.stack.postgres import EmbeddedPostgres
 from tests.databases import TestTenant, make_tenant
+from tests.db.notes import create_notes
 from tests.site import Site
-from tests.workers import probe_tasks
+from tests.workers import async_probe_tasks, probe_tasks
+
+POOLS = ["prefork", "threads", "solo"]
+"""Every pool that a worker may have."""
 
 
 @pytest.fixture(scope="module", params=["prefork"])
@@ -21,7 +25,9 @@ def pool(request: pytest.FixtureRequest) -> str:
 def site(pool: str, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A dispatcher and a worker with one slot, so that every job meets the same pooled connection."""
     directory = tmp_path_factory.mktemp(f"site_{pool}")
-    with Site.running(postgres, directory, task_modules=probe_tasks.NAME, name=pool) as running:
+    modules = f"{probe_tasks.NAME},{async_probe_tasks.NAME}"
+    with Site.running(postgres, directory, task_modules=modules, name=pool) as running:
+        create_notes(running.database)
         running.start_all(f"--pool={pool}", "--concurrency=1")
         yield running
 

@@ -1,11 +1,16 @@
 """One job's way through dispatcher, broker and worker."""
 
+import pytest
+
 from db import jobs
 from db.roles import Role
 from db.session import tenant_session
 from tests.databases import TestTenant
 from tests.site import Site
 from tests.waiting import wait_until
+from tests.workers.conftest import POOLS
+
+pytestmark = pytest.mark.parametrize("pool", POOLS, scope="module", indirect=True)
 
 
 def tasks_of(tenant: TestTenant) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the next job finds on the pooled connection after a body did its worst. Real workers, both pools."""
+"""What the next job finds on the pooled connection after a body did its worst. Real workers, every pool."""
 
 from typing import Any
 
@@ -7,8 +7,9 @@ import pytest
 from tests.databases import TestTenant
 from tests.site import Site
 from tests.waiting import wait_until
+from tests.workers.conftest import POOLS
 
-pytestmark = pytest.mark.parametrize("pool", ["prefork", "threads"], scope="module", indirect=True)
+pytestmark = pytest.mark.parametrize("pool", POOLS, scope="module", indirect=True)
 
 
 KILL = """
@@ -18,8 +19,9 @@ KILL = """
 """
 
 
-def findings(site: Site, tenant: TestTenant) -> dict[str, Any]:
-    job = site.run(tenant, "probe.look")
+def findings(site: Site, tenant: TestTenant, *, kind: str) -> dict[str, Any]:
+    # The event loop has connections of its own.
+    job = site.run(tenant, f"{kind}.look")
     assert job.state == "succeeded", job.error
     return dict(job.result or {})
 
@@ -34,17 +36,27 @@ def findings(site: Site, tenant: TestTenant) -> dict[str, Any]:
         ("probe.sleeps", "failed", True),
         ("probe.sleeps_in_sql", "failed", True),
         ("probe.loses_connection", "failed", False),
+        ("async_probe.commits", "succeeded", True),
+        ("async_probe.rolls_back", "succeeded", True),
+        ("async_probe.raises", "failed", True),
+        ("async_probe.breaks_sql", "failed", True),
+        ("async_probe.sleeps", "failed", True),
+        ("async_probe.sleeps_in_sql", "failed", True),
+        ("async_probe.sleeps_together", "failed", True),
+        ("async_probe.cancels_itself", "failed", True),
+        ("async_probe.loses_connection", "failed", False),
     ],
 )
 def test_the_next_tenant_finds_nothing_of_the_one_before(
     site: Site, tenant_a: TestTenant, tenant_b: TestTenant, task_name: str, ends: str, same_backend: bool
 ) -> None:
-    before = findings(site, tenant_b)
+    kind = task_name.partition(".")[0]
+    before = findings(site, tenant_b, kind=kind)
     job_id = site.enqueue(tenant_a, task_name)
     if not same_backend:
         wait_until(lambda: site.database.ask(KILL), timeout_seconds=20)
     job = site.wait(tenant_a, job_id)
-    after = findings(site, tenant_b)
+    after = findings(site, tenant_b, kind=kind)
 
     assert job.state == ends, job.error
     assert (before["backend_pid"] == after["backend_pid"]) is same_backend

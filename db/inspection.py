@@ -1,0 +1,46 @@
+"""What a migration answers for at its end: no hole in the adopter's schemas."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from db import guard
+from db.audit import Finding, Severity, audit
+from db.errors import WallBrokenError, from_database
+
+
+def refuse_holes(connection: Connection) -> Sequence[Finding]:
+    """Audit the adopter's schemas as they are in this transaction; return what is `high` and not a migration's to mend.
+
+    Raises:
+        WallBrokenError: a finding of `high` or `critical` in the adopter's schemas, or the guard refuses something.
+    """
+    try:
+        guard.settle(connection)
+    except DBAPIError as error:
+        known = from_database(error.orig) if error.orig else None
+        if known is None:
+            raise
+        raise known from error
+    schemas = guard.watched_schemas(connection)
+    serious = audit(connection, schemas=schemas).at_least(Severity.HIGH)
+    holes = [finding for finding in serious if _is_in(finding, schemas)]
+    if holes:
+        raise WallBrokenError(
+            "; ".join(_told(finding) for finding in holes),
+            hint="Nothing was changed. To mend it: " + " ".join(dict.fromkeys(finding.fix or "" for finding in holes)),
+        )
+    return [finding for finding in serious if finding not in holes]
+
+
+def _is_in(finding: Finding, schemas: Sequence[str]) -> bool:
+    # A role that is a superuser, a right on the database, another team's schema: serious, and not a migration's to
+    # mend. It would only keep a fix from being deployed; the processes' own start refuses what is critical.
+    name = finding.object.removeprefix("schema ")
+    spelled = [*schemas, *(f'"{schema}"' for schema in schemas)]
+    return any(name == each or name.startswith(f"{each}.") for each in spelled)
+
+
+def _told(finding: Finding) -> str:
+    return " ".join(filter(None, (finding.object, finding.part and f"({finding.part})", finding.message)))

@@ -1,0 +1,130 @@
+"""Looking at all tenants from outside the wall: for a proof, in a database that may hold throwaway tenants.
+
+A superuser sees everything. The migrator, acting as the owner of the tables, is bound by the policies too, and so
+looks at each tenant in that tenant's context. Both are asked the same questions.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from db.bare_connection import bare_connection
+from db.context import TenantContext
+from db.seeding import MarkOf, Unseeded, seed
+from db.snapshots import Snapshot, marks_in, snapshot
+from db.tables import Table, list_tables, parents_first
+
+_PRUNABLE = text("""
+    insert into partywall.jobs (
+        tenant_id, id, task_name, queue, state, attempt, max_attempts, run_at, created_at, started_at, finished_at,
+        payload, result
+    )
+    select
+        :tenant_id, cast(:id as uuid), 'partywall.seeded', 'default', 'succeeded', 1, 1, past, past, past, past,
+        jsonb_build_object('mark', cast(:payload as text)), jsonb_build_object('mark', cast(:result as text))
+    from (select now() - make_interval(days => 3660)) as then (past)
+""")
+_UNFINISHED = text("""
+    select count(*)
+    from partywall.jobs
+    where tenant_id = any(cast(:tenant_ids as uuid[]))
+      and state in ('scheduled', 'queued', 'dispatched', 'running')
+      and run_at <= now()
+""")
+_JOB = text("select to_jsonb(jobs) from partywall.jobs as jobs where tenant_id = :tenant_id and id = :job_id")
+
+
+class Observer:
+    """Who looks. Every method is a transaction of its own."""
+
+    def __init__(self, connection: Connection, *, mark_pattern: str) -> None:
+        self._connection = connection
+        self._mark_pattern = mark_pattern
+        asked = connection.execute(text("select rolsuper from pg_roles where rolname = current_user"))
+        self._is_superuser = bool(asked.scalar_one())
+        connection.commit()
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        """Every table this login may read."""
+        with self._transaction():
+            return [table for table in list_tables(self._connection) if table.may_read]
+
+    @cached_property
+    def _of_tenants(self) -> list[Table]:
+        return [table for table in self.tables if table.has_tenant]
+
+    def seed(self, context: TenantContext, *, mark: MarkOf) -> list[Unseeded]:
+        """Give the tenant a row in every table of tenants, and a finished job that is old enough to be pruned."""
+        with self._transaction(context):
+            # Jobs first: a table may name one.
+            of = ("partywall.jobs", "payload", 32)
+            ids = {"id": str(UUID(mark("partywall.jobs", "id", 32))), "payload": mark(*of), "result": mark(*of)}
+            self._connection.execute(_PRUNABLE, {"tenant_id": context.tenant_id, **ids})
+            return seed(self._connection, self.tables, tenant_id=context.tenant_id, mark=mark)
+
+    def snapshot(self, context: TenantContext) -> Snapshot:
+        """Return all rows of the tenant."""
+        with self._transaction(context):
+            return snapshot(
+                self._connection, self._of_tenants, tenant_id=context.tenant_id, mark_pattern=self._mark_pattern
+            )
+
+    def shared_marks(self) -> list[tuple[str, str]]:
+        """Return (table, mark) for marks in tables whose rows are nobody's, and which a worker may write."""
+        shared = [each for each in self.tables if not each.has_tenant and not each.is_platform and each.worker_writes]
+        with self._transaction():
+            return marks_in(self._connection, shared, mark_pattern=self._mark_pattern)
+
+    def job(self, context: TenantContext, job_id: UUID) -> Mapping[str, Any] | None:
+        """Return all that is kept of a job; None when there is none."""
+        with self._transaction(context):
+            found = self._connection.execute(_JOB, {"tenant_id": context.tenant_id, "job_id": job_id})
+            row: Mapping[str, Any] | None = found.scalar_one_or_none()
+            return row
+
+    def unfinished(self, tenant_ids: Sequence[UUID]) -> int:
+        """Return how many jobs of the tenants are due and not over."""
+        with self._transaction():
+            asked = self._connection.execute(_UNFINISHED, {"tenant_ids": [str(each) for each in tenant_ids]})
+            return int(asked.scalar_one())
+
+    def erase(self, context: TenantContext) -> list[str]:
+        """Delete every row of the tenant, and the tenant; return the tables that would not let go of theirs."""
+        held: list[str] = []
+        with self._transaction(context):
+            for table in reversed(parents_first(self._of_tenants)):
+                try:
+                    with self._connection.begin_nested():
+                        self._connection.execute(
+                            text(f"delete from {table.name} where tenant_id = :tenant_id"),  # noqa: S608 - the catalog's
+                            {"tenant_id": context.tenant_id},
+                        )
+                except DBAPIError:
+                    held.append(table.name)
+            if not held:
+                self._connection.execute(
+                    text("delete from partywall.tenants where id = :tenant_id"), {"tenant_id": context.tenant_id}
+                )
+        return held
+
+    @contextmanager
+    def _transaction(self, context: TenantContext | None = None) -> Iterator[None]:
+        with self._connection.begin():
+            if not self._is_superuser:
+                self._connection.execute(text("set local role partywall_owner"))
+            if context is not None:
+                self._connection.execute(text("select partywall.enter(:token)"), {"token": context.token})
+            yield
+
+
+@contextmanager
+def observing(url: str, *, mark_pattern: str) -> Iterator[Observer]:
+    """Look through a superuser's DSN or the migrator's while the block runs."""
+    with bare_connection(url) as connection:
+        yield Observer(connection, mark_pattern=mark_pattern)

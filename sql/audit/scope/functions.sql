@@ -1,0 +1,17 @@
+-- Functions and procedures of the schemas that are looked at.
+select
+    routines.oid,
+    routines.proowner as owner,
+    routines.prosecdef as is_definer,
+    routines.proleakproof as is_leakproof,
+    routines.proconfig as settings,
+    routines.prolang as language,
+    routines.prorettype as returns,
+    routines.prosqlbody is not null as is_parsed,
+    schemas.oid as schema,
+    schemas.name as schema_name,
+    routines.oid::regprocedure::text as name,
+    case routines.prokind when 'p' then 'procedure' else 'function' end as kind,
+    coalesce(routines.proacl, acldefault('f', routines.proowner)) as acl
+from pg_catalog.pg_proc as routines
+inner join schemas on routines.pronamespace = schemas.oid

@@ -1,0 +1,80 @@
+"""A running system: a dispatcher and a worker against one database and one broker, and jobs through them."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import UUID
+
+from db import jobs
+from db.context import TenantContext
+from db.jobs import JobRow, JobState
+from db.roles import Role
+from db.session import tenant_session
+from tasks.proof.processes import Process, running, wait_until
+from tasks.registry import PLATFORM_QUEUE
+from tasks.settings import TaskSettings
+
+READY_SECONDS = 60.0
+
+
+class System:
+    """Starts processes with one environment and stops them with itself. Their logs are in `directory`."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        self.directory = directory
+        self.environment = dict(environment)
+        self.dispatcher: Process
+        self.worker: Process
+        self._processes = ExitStack()
+
+    def start(self, name: str, *module: str, **environment: str) -> Process:
+        """Start `python -m module...`."""
+        return self._processes.enter_context(
+            running(name, *module, directory=self.directory, environment=self.environment | environment)
+        )
+
+    def start_worker(self, *options: str, name: str = "worker", **environment: str) -> Process:
+        """Start a stock Celery worker for every queue. It is ready when it wrote " ready."."""
+        queues = ",".join([*TaskSettings.load().queue_names, PLATFORM_QUEUE])
+        return self.start(
+            name, "celery", "-A", "workers", "worker", "-E", "--without-gossip", "--without-mingle",
+            "--loglevel=INFO", "-Q", queues, f"--hostname={name}@{self.directory.name}", *options,
+            REMAP_SIGTERM="SIGQUIT", **environment,
+        )  # fmt: skip
+
+    def start_dispatcher(self, name: str = "dispatcher", **environment: str) -> Process:
+        """Start a dispatcher. It runs when it wrote "agent_started"."""
+        return self.start(name, "workers.dispatcher", **environment)
+
+    def start_all(self, *worker_options: str) -> None:
+        """Start a dispatcher and a worker; return when both run.
+
+        Raises:
+            ProcessEndedError: one of them did not come up; its last lines are in the hint.
+        """
+        self.dispatcher = self.start_dispatcher()
+        self.worker = self.start_worker(*worker_options)
+        self.dispatcher.wait_for_line("agent_started", timeout_seconds=READY_SECONDS)
+        self.worker.wait_for_line(" ready.", timeout_seconds=READY_SECONDS)
+
+    def stop(self) -> None:
+        """Stop every process that was started."""
+        self._processes.close()
+
+    def wait(self, context: TenantContext, job_id: UUID, *, timeout_seconds: float = 30) -> JobRow:
+        """Return the tenant's job once it is over.
+
+        Raises:
+            NotInTimeError: it was not over in time.
+        """
+
+        def ended() -> JobRow | None:
+            with tenant_session(context, role=Role.OPERATOR) as session:
+                job = jobs.get_job(session, job_id)
+                session.expunge(job)
+            return job if JobState(job.state).is_terminal else None
+
+        job = wait_until(ended, timeout_seconds=timeout_seconds, what=f"job {job_id} is over")
+        assert job is not None  # noqa: S101 - wait_until() returns true answers only
+        return job
+

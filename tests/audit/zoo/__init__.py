@@ -1,0 +1,16 @@
+"""Databases with one thing wrong, and their twins with nothing wrong. One family of checks a file."""
+
+from tests.audit.zoo import exemptions, functions, keys, policies, rights, roles, sessions, tables, views
+from tests.audit.zoo.defect import Defect
+
+DEFECTS: list[Defect] = [
+    *tables.DEFECTS,
+    *policies.DEFECTS,
+    *keys.DEFECTS,
+    *views.DEFECTS,
+    *functions.DEFECTS,
+    *roles.DEFECTS,
+    *rights.DEFECTS,
+    *sessions.DEFECTS,
+    *exemptions.DEFECTS,
+]

@@ -1,0 +1,5 @@
+"""`python -m tests.servers`: does this machine have what `make test-isolation` needs?"""
+
+from tests.servers.missing import main
+
+main()
