@@ -6,6 +6,7 @@ from cli import check, enqueue, jobs, keys, migrate, tenants, up, version
 from cli.audit import command as audit
 from cli.demo import command as demo
 from cli.group import Group
+from cli.prove import command as prove
 
 app = typer.Typer(
     name="partywall",
@@ -21,5 +22,5 @@ app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
 app.command()(enqueue.enqueue)
-for module in (migrate, check, audit, up, demo, version):
+for module in (migrate, check, audit, prove, up, demo, version):
     module.register(app)

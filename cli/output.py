@@ -24,9 +24,9 @@ err = Console(highlight=False, stderr=True)
 
 _STYLED_COLUMNS = ("state", "status", "verdict")
 _STYLES = {
-    **dict.fromkeys(("active", "succeeded", "ok"), "green"),
-    **dict.fromkeys(("suspended", "running", "dispatched", "warn"), "yellow"),
-    **dict.fromkeys(("deleting", "failed", "expired", "cancelled", "fail"), "red"),
+    **dict.fromkeys(("active", "succeeded", "ok", "isolated"), "green"),
+    **dict.fromkeys(("suspended", "running", "dispatched", "warn", "not proven"), "yellow"),
+    **dict.fromkeys(("deleting", "failed", "expired", "cancelled", "fail", "leaks"), "red"),
 }
 _UNFOLDED_COLUMNS = ("id", *_STYLED_COLUMNS, "tried", "created")
 

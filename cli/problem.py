@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from cli.errors import BadInputError
+from cli.errors import BadInputError, RefusedError
 from cli.exit_codes import ExitCode
 from cli.stack.errors import HomeUnusableError, ServerMissingError, ServersIncompleteError, StackBusyError
 from db import errors
@@ -29,6 +29,7 @@ class Problem:
 # A class that is not here failed: exit code 1.
 _EXIT_CODES: dict[type[PartywallError], ExitCode] = {
     BadInputError: ExitCode.USAGE,
+    RefusedError: ExitCode.REFUSED,
     DsnInvalidError: ExitCode.USAGE,
     errors.SettingMissingError: ExitCode.USAGE,
     errors.PayloadTooLargeError: ExitCode.USAGE,

@@ -23,6 +23,10 @@ class TenantCursor(psycopg.Cursor[TupleRow]):
         return execute_with_opening(self, super()._execute_gen, query, params, options)
 
     def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
+        connection: Any = self.connection
+        if connection.fence is None:
+            connection.require_own_thread()
+            return super().execute(query, params, **options)
         with self._one_statement(query):
             return super().execute(query, params, **options)
 

@@ -6,12 +6,13 @@ Nothing outside this module builds an engine or takes "the database" for granted
 import copy
 import os
 from asyncio import CancelledError
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from psycopg import Error as DriverError
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.base import OptionEngine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolResetState, QueuePool
@@ -122,10 +123,39 @@ _POOL_HABITS: dict[str, Any] = {
 }
 
 
+class _Connection(Connection):
+    """Says so when a transaction begins and when options are set.
+
+    SQLAlchemy has events for both. But an engine with a listener to either is asked for its listeners at six points of
+    every transaction, which cost as much as a round trip over loopback.
+    """
+
+    def _begin_impl(self, transaction: RootTransaction) -> None:
+        _on_begin(self)
+        super()._begin_impl(transaction)
+
+    def execution_options(self, **options: Any) -> Connection:
+        _refuse_isolation_level(options)
+        return super().execution_options(**options)
+
+
+class _OptionEngine(OptionEngine):
+    """What `engine.execution_options()` makes: the same engine for connections with these options."""
+
+    _connection_cls = _Connection
+
+    def update_execution_options(self, **options: Any) -> None:
+        _refuse_isolation_level(options)
+        super().update_execution_options(**options)
+
+
+_OptionEngine._option_cls = _OptionEngine
+
+
 def _guard(engine: Engine) -> None:
-    event.listen(engine, "begin", _on_begin)
+    engine._connection_cls = _Connection
+    engine._option_cls = _OptionEngine
     event.listen(engine, "handle_error", _on_error, retval=True)
-    event.listen(engine, "set_connection_execution_options", _on_options)
     event.listen(engine, "checkout", _on_checkout)
     event.listen(engine, "reset", _on_reset)
 
@@ -151,7 +181,7 @@ def _on_begin(connection: Connection) -> None:
     driver.thread = options.get(THREAD)
 
 
-def _on_options(connection: Connection, options: dict[str, Any]) -> None:
+def _refuse_isolation_level(options: Mapping[str, Any]) -> None:
     if "isolation_level" in options:
         # SQLAlchemy would let psycopg send a BEGIN of its own, without a context, for whoever comes next too.
         raise PartywallError(

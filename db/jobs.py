@@ -65,6 +65,7 @@ class JobRow(TenantRow):
     progress_current: Mapped[int | None]
     progress_total: Mapped[int | None]
     progress_note: Mapped[str | None]
+    runs_for_deleted: Mapped[bool]
 
 
 _ENQUEUE = text(

@@ -27,7 +27,7 @@ _PRUNABLE = text("""
     select
         :tenant_id, cast(:id as uuid), 'partywall.seeded', 'default', 'succeeded', 1, 1, past, past, past, past,
         jsonb_build_object('mark', cast(:payload as text)), jsonb_build_object('mark', cast(:result as text))
-    from (select now() - make_interval(days => 3660)) as then (past)
+    from (select now() - make_interval(days => 3660)) as moment (past)
 """)
 _UNFINISHED = text("""
     select count(*)
@@ -61,19 +61,19 @@ class Observer:
 
     def seed(self, context: TenantContext, *, mark: MarkOf) -> list[Unseeded]:
         """Give the tenant a row in every table of tenants, and a finished job that is old enough to be pruned."""
+        tables = self.tables
         with self._transaction(context):
             # Jobs first: a table may name one.
             of = ("partywall.jobs", "payload", 32)
             ids = {"id": str(UUID(mark("partywall.jobs", "id", 32))), "payload": mark(*of), "result": mark(*of)}
             self._connection.execute(_PRUNABLE, {"tenant_id": context.tenant_id, **ids})
-            return seed(self._connection, self.tables, tenant_id=context.tenant_id, mark=mark)
+            return seed(self._connection, tables, tenant_id=context.tenant_id, mark=mark)
 
     def snapshot(self, context: TenantContext) -> Snapshot:
         """Return all rows of the tenant."""
+        tables = self._of_tenants
         with self._transaction(context):
-            return snapshot(
-                self._connection, self._of_tenants, tenant_id=context.tenant_id, mark_pattern=self._mark_pattern
-            )
+            return snapshot(self._connection, tables, tenant_id=context.tenant_id, mark_pattern=self._mark_pattern)
 
     def shared_marks(self) -> list[tuple[str, str]]:
         """Return (table, mark) for marks in tables whose rows are nobody's, and which a worker may write."""
@@ -97,8 +97,9 @@ class Observer:
     def erase(self, context: TenantContext) -> list[str]:
         """Delete every row of the tenant, and the tenant; return the tables that would not let go of theirs."""
         held: list[str] = []
+        tables = reversed(parents_first(self._of_tenants))
         with self._transaction(context):
-            for table in reversed(parents_first(self._of_tenants)):
+            for table in tables:
                 try:
                     with self._connection.begin_nested():
                         self._connection.execute(

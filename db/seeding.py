@@ -32,20 +32,29 @@ def seed(connection: Connection, tables: Sequence[Table], *, tenant_id: UUID, ma
     platform's own tables are left out.
     """
     unseeded = []
+    made: dict[str, Mapping[str, str | None]] = {}
     for table in parents_first([each for each in tables if each.has_tenant and not each.is_platform]):
-        reason = _Row(connection, table, tenant_id, mark).insert()
+        reason = _Row(connection, table, tenant_id, mark, made).insert()
         if reason is not None:
             unseeded.append(Unseeded(table.name, reason))
     return unseeded
 
 
 class _Row:
-    """One row in the making."""
+    """One row in the making. `made` are those that were made before it, by their tables."""
 
-    def __init__(self, connection: Connection, table: Table, tenant_id: UUID, mark: MarkOf) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        table: Table,
+        tenant_id: UUID,
+        mark: MarkOf,
+        made: dict[str, Mapping[str, str | None]],
+    ) -> None:
         self._connection = connection
         self._table = table
         self._tenant_id = tenant_id
+        self._made = made
         self._columns = {column.name: column for column in table.columns}
         self._values: dict[str, list[Value]] = {
             column.name: values_for(column, table.checks, lambda name, digits: mark(table.name, name, digits))
@@ -80,12 +89,15 @@ class _Row:
             found = self._row_of(key)
             if found is None and any(self._columns[name].is_required for name in own):
                 return fixed, f"it has to name a row of {key.table}, and there is none"
-            for name, value in zip(key.columns, found or [None] * len(key.columns), strict=True):
-                if name != TENANT_COLUMN:
-                    fixed[name] = value
+            values = dict.fromkeys(key.columns) if found is None else dict(zip(key.columns, found, strict=True))
+            fixed |= {name: values[name] for name in own}
         return fixed, None
 
-    def _row_of(self, key: ForeignKey) -> Sequence[str] | None:
+    def _row_of(self, key: ForeignKey) -> Sequence[str | None] | None:
+        made = self._made.get(key.table)
+        if made is not None:
+            # Our own before any other: what is unique together with it is then new too.
+            return [made[name] for name in key.referenced]
         targets = ", ".join(f"cast({_quoted(name)} as text)" for name in key.referenced)
         # The row has to be this tenant's wherever the key says whose it is.
         pairs = zip(key.columns, key.referenced, strict=True)
@@ -125,14 +137,14 @@ class _Row:
     def _insert(self, row: Mapping[str, str | None]) -> "_Refusal | None":
         names = ", ".join(_quoted(name) for name in row)
         values = ", ".join(f"cast(cast(%s as text) as {_escaped(self._columns[name].type)})" for name in row)
+        told = ", ".join(f"cast({_quoted(name)} as text)" for name in self._columns)
+        insert = f"insert into {_escaped(self._table.name)} ({names}) values ({values}) returning {told}"  # noqa: S608
         try:
             with self._connection.begin_nested():
-                self._connection.exec_driver_sql(
-                    f"insert into {_escaped(self._table.name)} ({names}) values ({values})",  # noqa: S608 - as above
-                    tuple(row.values()),
-                )
+                kept = self._connection.exec_driver_sql(insert, tuple(row.values())).one()
         except DBAPIError as error:
             return self._refusal(error.orig, row)
+        self._made[self._table.name] = dict(zip(self._columns, kept, strict=True))
         return None
 
     def _refusal(self, error: Any, row: Mapping[str, object]) -> "_Refusal":
@@ -145,8 +157,9 @@ class _Row:
             # A domain says no: which of its columns it was, nobody tells.
             of_domain = [name for name in row if self._columns[name].type.endswith(diagnosis.datatype_name)]
             return _Refusal(reason, of_domain)
-        # Class 22: a value does not fit its column. Anything else, a trigger for one, another value may not mend.
-        return _Refusal(reason, list(row) if error.sqlstate.startswith("22") else [])
+        # A value that does not fit its column or is taken: nobody tells which. Another may do, where a trigger that
+        # says no, for one, would say it again.
+        return _Refusal(reason, list(row) if error.sqlstate.startswith(("22", "23505")) else [])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Context, Decimal, Inexact
 from itertools import islice
 from typing import BinaryIO
+from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import text
 
 from db.files import CHUNK_BYTES, StoredFile, file_store
-from db.session import Executor
+from db.session import Executor, TenantSession
 from tasks import Job, task
 from tasks.job import JobTenant
 from tasks.order_lines import OrderLine, RejectedLine, read_order_lines
@@ -26,7 +28,9 @@ class ImportCsv(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    file: str = Field(description="The name of a file that was uploaded with PUT /v1/files/NAME.")
+    file: str = Field(
+        description="The name of a file that was uploaded with PUT /v1/files/NAME.", examples=["orders.csv"]
+    )
 
 
 class ImportReport(BaseModel):
@@ -40,7 +44,20 @@ class ImportReport(BaseModel):
     seconds: float = 0.0
 
 
-@task("orders.import_csv", max_attempts=5, time_limit_seconds=600)
+def a_stored_file(session: TenantSession) -> ImportCsv:
+    """Store a file of two orders, one of which nobody can read. An example: see `tasks/examples.py`."""
+    name, slug = session.execute(text("select name, slug from partywall.tenants")).one()
+    number = uuid4()
+    lines = (
+        "tenant,order_id,customer_id,ordered_at,sku,description,quantity,unit_price",
+        f"{slug},{number},C-1,2026-01-31T09:30:00Z,S-1,for {name},2,9.99",
+        f"{slug},{number},C-1,2026-01-31T09:30:00Z,S-2,without a price,1,",
+    )
+    file_store().write(session, f"{number}.csv", ["\n".join(lines).encode()])
+    return ImportCsv(file=f"{number}.csv")
+
+
+@task("orders.import_csv", max_attempts=5, time_limit_seconds=600, examples=[a_stored_file])
 def import_csv(job: Job, payload: ImportCsv) -> ImportReport:
     """Import a CSV file of orders. Rows that are malformed are counted and kept, with the reason."""
     with tempfile.TemporaryFile() as spool:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -63,7 +63,7 @@ class TaskReport:
     outcomes: Counter[str] = field(default_factory=Counter)
     """Runs by the state their job ended in."""
     rows_read: Counter[str] = field(default_factory=Counter)
-    """Rows that reached the worker, by the tenant's label."""
+    """Rows of the tenant itself that reached the worker and could be recognised, by the tenant's label."""
     rows_written: Counter[str] = field(default_factory=Counter)
     """Rows of the tenant itself that were added, changed or removed."""
     leaks: Counter[Leak] = field(default_factory=Counter)
@@ -79,6 +79,14 @@ class TaskReport:
 
     def as_json(self) -> Mapping[str, Any]:
         """Return it as `--json` shows it."""
-        told = {name: value for name, value in asdict(self).items() if name != "leaks"}
-        leaks = [{"kind": leak.kind, "what": leak.what, "runs": runs} for leak, runs in self.leaks.items()]
-        return told | {"leaks": leaks}
+        return {
+            "task": self.task,
+            "verdict": self.verdict.value,
+            "reason": self.reason,
+            "runs": self.runs,
+            "outcomes": dict(self.outcomes),
+            "rows_read": dict(self.rows_read),
+            "rows_written": dict(self.rows_written),
+            "foreign_rows": self.foreign_rows,
+            "leaks": [{"kind": leak.kind.value, "what": leak.what, "runs": runs} for leak, runs in self.leaks.items()],
+        }

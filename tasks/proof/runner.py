@@ -18,7 +18,7 @@ from tasks.proof import look
 from tasks.proof.evidence import Evidence
 from tasks.proof.payloads import spellings, with_marks
 from tasks.proof.postgres_line import PostgresLine
-from tasks.proof.processes import NotInTimeError, Process, wait_until
+from tasks.proof.processes import NotInTimeError, wait_until
 from tasks.proof.site import ProofSite
 from tasks.proof.tenants import ProofTenant
 from tasks.proof.watch import Heard, own_lines
@@ -82,7 +82,7 @@ class Runner:
         ready = self._arranged(declaration, payload, tenant)
         secrets = spellings(ready)
         before, lines = self._snapshots(), self._site.watch.open_lines()
-        written = {process: process.written() for process in self._processes}
+        written = [(process, process.written()) for process in (self._site.worker, self._site.dispatcher)]
 
         heard = self._site.watch.begin(tenant.id, secrets=secrets)
         job = self._run_job(declaration, ready, tenant)
@@ -102,7 +102,7 @@ class Runner:
             left=left,
             own_lines=self._staying_lines(heard, lines),
             shared=self._newly_shared(),
-            log="".join(process.output(since=since) for process, since in written.items()),
+            log="".join(process.output(since=since) for process, since in written),
             secrets=secrets,
         )
 
@@ -114,10 +114,6 @@ class Runner:
         if job.result is None:
             raise LookFailedError(error=(job.error or {}).get("message"), hint="The worker's log says more.")
         return heard, sorted(set(job.result["left"]) - self._always_there[is_async])
-
-    @property
-    def _processes(self) -> list[Process]:
-        return [self._site.worker, self._site.dispatcher]
 
     def _arranged(self, declaration: TaskDeclaration, payload: Any, tenant: ProofTenant) -> Any:
         if not callable(payload):

@@ -28,7 +28,7 @@ class Heard:
     foreign: set[Mark] = field(default_factory=set)
     """Marks that PostgreSQL sent to a connection in another tenant's context."""
     rows_read: Counter[UUID] = field(default_factory=Counter)
-    """Rows that PostgreSQL sent, by the tenant whose context it was."""
+    """Rows with a mark of their tenant that PostgreSQL sent in that tenant's context."""
     late: set[UUID] = field(default_factory=set)
     """Other tenants whose work, begun by a new token, went on in this window."""
     kept_tokens: set[UUID] = field(default_factory=set)
@@ -109,10 +109,10 @@ class Watch:
                 return
             # Whoever claims a job is in nobody's context yet; the token in the same row says whose the payload is.
             whose = tokens[0].tenant if tokens else line.tenant or self._heard.tenant
-            if is_row and line.tenant is not None:
+            marks = {mark for value in values for mark in self._book.find_field(value)}
+            self._heard.foreign |= {mark for mark in marks if mark.owner != whose}
+            if is_row and line.tenant is not None and any(mark.owner == whose for mark in marks):
                 self._heard.rows_read[whose] += 1
-            for value in values:
-                self._heard.foreign |= {mark for mark in self._book.find_field(value) if mark.owner != whose}
 
     def sent(self, data: bytes) -> None:
         """Hear what anybody sends to the broker."""

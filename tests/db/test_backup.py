@@ -18,10 +18,11 @@ from db.migrate import bootstrap, migrate
 from db.roles import Role
 from db.session import platform_connection, tenant_session
 from db.tenants import create_tenant
-from tests.databases import Database, TestTenant, drop, make_tenant
+from tests.databases import PASSWORD, Database, TestTenant, drop, make_tenant
 from tests.guard.walls import COLUMNS, stands
 
 LEAVING_OUT_THE_KEYS = "--exclude-table=partywall_private.signing_keys"
+PAGE = Path(__file__).parents[2] / "docs/how-to/back-up-and-restore.md"
 
 
 def run(server: EmbeddedPostgres, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -32,11 +33,18 @@ def run(server: EmbeddedPostgres, program: str, *arguments: str) -> "subprocess.
 
 
 def dump(database: Database, to: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    """Dump as the backup role."""
-    return run(
-        database.server, "pg_dump", "--dbname", database.admin_url, "--role=partywall_backup", "--format=custom",
-        f"--file={to}", *options,
-    )  # fmt: skip
+    """Dump as the backup role, logged in as somebody who may be it and nothing else."""
+    assert f"pg_dump --role=partywall_backup {LEAVING_OUT_THE_KEYS}" in PAGE.read_text(encoding="utf-8")
+    database.do("create role night_watch login noinherit password 'tests-only'; grant partywall_backup to night_watch")
+    database.do(f"grant connect on database {database.name} to night_watch")
+    try:
+        return run(
+            database.server, "pg_dump", "--dbname", database.server.url("night_watch", PASSWORD, database.name),
+            "--role=partywall_backup", *options, "--format=custom", f"--file={to}",
+        )  # fmt: skip
+    finally:
+        database.do("drop owned by night_watch")
+        database.do("drop role night_watch")
 
 
 @pytest.fixture

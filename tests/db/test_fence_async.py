@@ -204,12 +204,14 @@ def test_an_attempt_whose_connection_was_abandoned_can_record_its_failure(acme: 
 def test_asyncio_tasks_that_begin_a_transaction_together_are_all_in_it(database: Database, acme: TestTenant) -> None:
     attempt = start_one(acme)
     where = text("select pg_current_xact_id()::text, partywall.current_tenant_id()")
+    write = text("insert into app.notes (body) values (:body)")
 
     async def body() -> set[tuple[Any, ...]]:
         async with body_of(attempt) as connection:
+            written = asyncio.create_task(connection.execute(write, [{"body": "one"}, {"body": "two"}]))
             asked = [asyncio.create_task(connection.execute(where)) for _ in range(20)]
             answers = {tuple(result.one()) for result in await asyncio.gather(*asked)}
-            await connection.execute(WRITE)
+            await written
             await connection.rollback()
             return answers
 

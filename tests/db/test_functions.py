@@ -7,11 +7,14 @@ from tests.databases import Database
 EVERY_SERVICE = {"worker", "api", "dispatcher", "scheduler", "operator"}
 
 EXECUTE: Mapping[str, set[str]] = {
+    "admit_call": {"worker"},
     "authenticate": {"api"},
+    "cancel_jobs_of_deleted": {"dispatcher"},
     "claim": {"worker"},
     "create_api_key": {"operator"},
     "create_tenant": {"operator"},
     "current_tenant_id": {"PUBLIC"},
+    "delete_tenant": {"operator"},
     "dispatch": {"dispatcher"},
     "enqueue": {"worker", "api", "operator"},
     "enter": {"worker", "api", "operator"},
@@ -22,6 +25,7 @@ EXECUTE: Mapping[str, set[str]] = {
     "hold_lease": {"worker"},
     "installed_schema": EVERY_SERVICE,
     "jobs_overview": {"operator"},
+    "mint_calls": {"worker", "api", "operator"},
     "open_tenant": {"operator"},
     "protect": set(),
     "prune_jobs": {"worker"},

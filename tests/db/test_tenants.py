@@ -64,7 +64,7 @@ def test_a_tenant_being_deleted_can_be_neither_suspended_nor_resumed(database: D
     database.do("update partywall.tenants set status = 'deleting'")
     with platform_connection(Role.OPERATOR) as connection:
         for change in (suspend_tenant, resume_tenant):
-            with pytest.raises(TenantUnknownError):
+            with pytest.raises(TenantDeletingError, match="no way back"):
                 change(connection, "acme")
 
     assert database.ask("select status from partywall.tenants") == [("deleting",)]

@@ -72,6 +72,7 @@ async def leaves_behind(job: AsyncJob, payload: Nothing) -> None:
     ended = threading.Event()
 
     async def linger(name: str) -> None:
+        diary.append(f"the {name} began")
         try:
             await asyncio.sleep(1)
             diary.append(f"the {name} went on")

@@ -69,6 +69,7 @@ def test_what_outlives_a_body_finds_no_context_and_no_connection(
     found = wait_until(diary, timeout_seconds=20)
 
     assert found == [
+        "the task began",
         "the task ended",
         "the callback: NoTenantError",
         "the thread: NoTenantError",

@@ -1,7 +1,6 @@
--- What the probe attacks: every tenant table of the audited schemas, and what each login may do to it.
+-- What the probe attacks: every tenant table of the audited schemas.
 select
     tenant_tables.oid,
-    tenant_tables.name,
-    tenant_tables.is_enabled
+    tenant_tables.name
 from tenant_tables
 order by tenant_tables.name

@@ -10,10 +10,10 @@ select
         order by tenant_tables.name
     ) as tables
 from tenant_views
-where exists (
-    select 1 from grants
-    where grants.relation = tenant_views.oid
-      and grants.login_name = any(:logins)
-      and grants.privilege = 'SELECT'
-)
+where tenant_views.kind = 'v'
+  and exists (
+      select 1 from grants
+      where grants.relation = tenant_views.oid
+        and grants.privilege = 'SELECT'
+  )
 order by tenant_views.name

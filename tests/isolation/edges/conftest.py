@@ -1,8 +1,9 @@
 """Running systems for the edges of Celery: each broker, with results that join chords natively and with others."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from tests.isolation.edges.footprints import create_footprints
 from tests.isolation.edges.watching import Watcher
 from tests.servers.rabbitmq import rabbitmq
 from tests.site import AnyBroker, Site
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,16 @@ class RabbitMQ:
 
 @dataclass(frozen=True)
 class Edges:
-    """A dispatcher and a worker, two tenants, and somebody who listens to the events."""
+    """A dispatcher and a worker, two tenants, a producer, and somebody who listens to the events."""
 
     setting: Setting
     site: Site
     watcher: Watcher
     producer: TenantCelery
+    results_url: str
     tenants: tuple[TestTenant, TestTenant]
+    expected: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """The footprints that are to be there: (word, step)."""
 
     def take(self, tenant: TestTenant, walk: str, word: str) -> UUID:
         """Enqueue a job that takes the walk; return its id."""
@@ -76,16 +81,16 @@ class Edges:
 
 
 @contextmanager
-def running_edges(setting: Setting, postgres: EmbeddedPostgres, directory: Path, **environment: str) -> Iterator[Edges]:
+def running_edges(
+    setting: Setting, postgres: EmbeddedPostgres, directory: Path, *, name: str = "edges", **environment: str
+) -> Iterator[Edges]:
     """Start all of it; results are kept in the broker if that is a Redis, else in one of their own, or in files."""
     broker: AnyBroker = Broker(directory / "broker", any_free_port(), PASSWORD)
     results: AbstractContextManager[str] = _results(setting, broker, directory)
     if setting.broker == "rabbitmq":
         broker = RabbitMQ(directory)
     with (
-        Site.running(
-            postgres, directory, task_modules=walks.NAME, name=f"edges_{setting.name}", broker=broker
-        ) as site,
+        Site.running(postgres, directory, task_modules=walks.NAME, name=f"{name}_{setting.name}", broker=broker) as site,
         results as results_url,
         Watcher(broker.url).running() as watcher,
         TenantCelery("producer", broker=broker.url, set_as_current=False) as producer,
@@ -95,7 +100,9 @@ def running_edges(setting: Setting, postgres: EmbeddedPostgres, directory: Path,
         producer.conf.update(task_default_queue="default", result_backend=results_url)
         pool = "prefork" if setting.slots == 1 else "threads"
         site.start_all(f"--pool={pool}", f"--concurrency={setting.slots}", "--max-tasks-per-child=100000")
-        yield Edges(setting, site, watcher, producer, (make_tenant("tenant-a"), make_tenant("tenant-b")))
+        wait_until(lambda: watcher.events("worker-online"), timeout_seconds=10)
+        tenants = make_tenant("tenant-a"), make_tenant("tenant-b")
+        yield Edges(setting, site, watcher, producer, results_url, tenants)
 
 
 @contextmanager
@@ -128,9 +135,25 @@ def setting(request: pytest.FixtureRequest) -> Setting:
 
 
 @pytest.fixture(scope="module")
-def edges(
-    setting: Setting, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Edges]:
+def edges(setting: Setting, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edges]:
     """A running system for the module."""
     with running_edges(setting, postgres, tmp_path_factory.mktemp(setting.name)) as running:
+        yield running
+
+
+@pytest.fixture(
+    scope="package",
+    params=[
+        Setting("redis", 1, joins_natively=True),
+        pytest.param(Setting("rabbitmq", 1, joins_natively=True), marks=pytest.mark.rabbitmq),
+    ],
+    ids=lambda setting: setting.broker,
+)
+def system(
+    request: pytest.FixtureRequest, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Edges]:
+    """A running system whose worker has one slot, looks often whether a tenant was resumed, and forgets calls soon."""
+    directory = tmp_path_factory.mktemp("system")
+    often = {"PARTYWALL_CALL_HOLD_SECONDS": "0.3", "PARTYWALL_CALL_LIFETIME_SECONDS": "5"}
+    with running_edges(request.param, postgres, directory, name="system", **often) as running:
         yield running

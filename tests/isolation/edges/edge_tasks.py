@@ -44,7 +44,7 @@ def fail(job: Job, payload: Step) -> Step:
     """Take a step that is taken back."""
     leave_footprint(job, payload.word, payload.step)
     job.flush()
-    raise BodyFailedError(f"failed with {payload.word}")
+    raise BodyFailedError(f"quoting {payload.word}")
 
 
 @task("edges.after_failure", max_attempts=1)
@@ -73,7 +73,7 @@ def retry(self: Any, job: Job, payload: Step) -> Step:
     number, pause = (float(each) for each in payload.step.split(" after "))
     leave_footprint(job, payload.word, f"attempt {job.attempt}")
     if job.attempt < number:
-        raise self.retry(exc=BodyFailedError(f"failed with {payload.word}"), countdown=pause)
+        raise self.retry(exc=BodyFailedError(f"quoting {payload.word}"), countdown=pause)
     return payload
 
 
@@ -86,14 +86,12 @@ def retry_otherwise(self: Any, job: Job, payload: Step) -> Step:
     return payload
 
 
-@task(
-    "edges.autoretry", max_attempts=3, bind=True, autoretry_for=(BodyFailedError,), retry_kwargs={"countdown": 0.1}
-)
+@task("edges.autoretry", max_attempts=3, bind=True, autoretry_for=(BodyFailedError,), retry_kwargs={"countdown": 0.1})
 def autoretry(self: Any, job: Job, payload: Step) -> Step:
     """Raise what Celery retries by itself."""
     leave_footprint(job, payload.word, f"attempt {job.attempt}")
     if job.attempt < 3:
-        raise BodyFailedError(f"failed with {payload.word}")
+        raise BodyFailedError(f"quoting {payload.word}")
     return payload
 
 
@@ -124,14 +122,14 @@ def pass_on(given: Any) -> Any:
 @shared_task(name="edges.fail_plainly")
 def fail_plainly(given: Any) -> Any:
     """Fail, and quote a tenant's data."""
-    raise BodyFailedError(f"failed with {given}")
+    raise BodyFailedError(f"quoting {given}")
 
 
 @shared_task(name="edges.retry_plainly", bind=True)
 def retry_plainly(self: Any, given: Any) -> Any:
     """Fail once, and quote a tenant's data."""
     if self.request.retries == 0:
-        raise self.retry(exc=BodyFailedError(f"failed with {given}"), countdown=0.1)
+        raise self.retry(exc=BodyFailedError(f"quoting {given}"), countdown=0.1)
     return given
 
 

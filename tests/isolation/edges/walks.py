@@ -30,6 +30,7 @@ from tests.isolation.edges.edge_tasks import (
 )
 
 NAME = __name__
+NOWHERE = "nowhere"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class Take(BaseModel):
 @task("edges.take", max_attempts=1)
 def take(job: Job, payload: Take) -> None:
     """Publish, as a job."""
-    WALKS[payload.walk].publish(payload.word)
+    if payload.walk != NOWHERE:
+        WALKS[payload.walk].publish(payload.word)
 
 
 @task("edges.take_as_call", max_attempts=1)
@@ -118,7 +120,9 @@ def expires(word: str) -> None:
 
 @walk("a")
 def expires_after_a_pause(word: str) -> None:
-    step.apply_async(kwargs={"word": word, "step": "a"}, countdown=0.2, expires=datetime.now(UTC) + timedelta(minutes=1))
+    step.apply_async(
+        kwargs={"word": word, "step": "a"}, countdown=0.2, expires=datetime.now(UTC) + timedelta(minutes=1)
+    )
 
 
 @walk("blue")
@@ -147,13 +151,18 @@ def apply_with_a_link(word: str) -> None:
     step.apply(kwargs={"word": word, "step": "a"}, link=step.s(step="b"))
 
 
-@walk("a", "b", "joined a b")
+@walk("a", "b", "c")
 def always_eager(word: str) -> None:
     current_app.conf.task_always_eager = True
     try:
-        chord([step.s(word=word, step="a"), step.s(word=word, step="b")], join.s()).delay()
+        step.delay(word=word, step="a")
+        group(step.s(word=word, step="b"), step.s(word=word, step="c")).delay()
     finally:
         current_app.conf.task_always_eager = False
+
+
+EAGER = ("apply", "apply_with_a_link", "always_eager")
+"""The walks with steps that are taken inside another body, on a connection of their own."""
 
 
 # -- again ----------------------------------------------------------------------------------------
@@ -221,7 +230,7 @@ def link_error_immutable(word: str) -> None:
 
 @walk("sorry")
 def link_error_of_a_plain_task(word: str) -> None:
-    fail_plainly.apply_async(args=[word], link_error=step.si(word=word, step="sorry"))
+    fail_plainly.apply_async(args=(word,), link_error=step.si(word=word, step="sorry"))
 
 
 # -- chains and groups ----------------------------------------------------------------------------
@@ -357,9 +366,11 @@ def signature_inside_an_argument(word: str) -> None:
     call.delay({"then": chain(step.s(word=word, step="a"), step.s(step="b"))})
 
 
-def add_to_chord(word: str) -> None:
-    """Make a chord grow. Only a backend that joins natively can."""
-    chord([grow.s(word=word, step="a"), step.s(word=word, step="b")], join.s()).delay()
+@task("edges.take_and_grow", max_attempts=1)
+def take_and_grow(job: Job, payload: Take) -> None:
+    """Make a chord grow. Only a backend that joins natively lets it."""
+    growing = grow.s(word=payload.word, step="a").set(task_id=id_for(payload.word))
+    chord([growing, step.s(word=payload.word, step="b")], join.s()).delay()
 
 
 GROWN = ("a", "b", "added", "joined a added b")

@@ -40,10 +40,11 @@ class Watcher:
     def _listen(self) -> None:
         with self._app.connection_for_read() as connection:
             receiver = self._app.events.Receiver(connection, handlers={"*": self._events.append})
-            with receiver.consumer_context(wakeup=False):
+            # It consumes on a connection of its own.
+            with receiver.consumer_context(wakeup=False) as (own, _, _):
                 self._listening.set()
                 while not self._over.is_set():
                     try:
-                        connection.drain_events(timeout=0.5)
+                        own.drain_events(timeout=0.5)
                     except TimeoutError:
                         continue
