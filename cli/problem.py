@@ -11,6 +11,8 @@ from cli.errors import BadInputError, RefusedError
 from cli.exit_codes import ExitCode
 from cli.stack.errors import HomeUnusableError, ServerMissingError, ServersIncompleteError, StackBusyError
 from db import errors
+from db.audit import AuditRoleUnknownError, AuditSchemaUnknownError
+from db.audit.probe.login import ProbeLoginError
 from db.dsn import DsnInvalidError
 from db.errors import PartywallError
 from db.reachability import why_unreachable
@@ -29,6 +31,9 @@ class Problem:
 # A class that is not here failed: exit code 1.
 _EXIT_CODES: dict[type[PartywallError], ExitCode] = {
     BadInputError: ExitCode.USAGE,
+    AuditRoleUnknownError: ExitCode.USAGE,
+    AuditSchemaUnknownError: ExitCode.USAGE,
+    ProbeLoginError: ExitCode.USAGE,
     RefusedError: ExitCode.REFUSED,
     DsnInvalidError: ExitCode.USAGE,
     errors.SettingMissingError: ExitCode.USAGE,

@@ -25,7 +25,7 @@ class TenantCursor(psycopg.Cursor[TupleRow]):
     def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
         connection: Any = self.connection
         if connection.fence is None:
-            connection.require_own_thread()
+            connection.require_owner()
             return super().execute(query, params, **options)
         with self._one_statement(query):
             return super().execute(query, params, **options)
@@ -38,7 +38,7 @@ class TenantCursor(psycopg.Cursor[TupleRow]):
     def _one_statement(self, query: Any) -> Iterator[None]:
         """While a fence stands, let no text end the transaction that the fence is to see the end of."""
         connection: Any = self.connection
-        connection.require_own_thread()
+        connection.require_owner()
         if connection.fence is None:
             yield
             return
@@ -69,7 +69,7 @@ class TenantCursor(psycopg.Cursor[TupleRow]):
 
 def _check_alone(connection: Any, query: Any) -> None:
     """Refuse, while a fence stands, what could end the transaction where no pipeline keeps a text to one statement."""
-    connection.require_own_thread()
+    connection.require_owner()
     if connection.fence is not None:
         refuse_transaction_control(query)
         refuse_several(query)
@@ -80,7 +80,7 @@ class TenantServerCursor(psycopg.ServerCursor[TupleRow]):
 
     def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
         connection: Any = self.connection
-        connection.require_own_thread()
+        connection.require_owner()
         with opening_pipeline(connection):
             pass
         return super().execute(query, params, **options)
@@ -107,7 +107,7 @@ class AsyncTenantCursor(psycopg.AsyncCursor[TupleRow]):
     async def _one_statement(self, query: Any) -> AsyncIterator[None]:
         """As in `TenantCursor`; and one statement at a time, its opening with it."""
         connection: Any = self.connection
-        connection.require_own_thread()
+        connection.require_owner()
         async with connection.turn:
             if connection.fence is None:
                 yield
@@ -142,7 +142,7 @@ class AsyncTenantServerCursor(psycopg.AsyncServerCursor[TupleRow]):
 
     async def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
         connection: Any = self.connection
-        connection.require_own_thread()
+        connection.require_owner()
         async with connection.turn, async_opening_pipeline(connection):
             pass
         return await super().execute(query, params, **options)

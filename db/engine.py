@@ -33,8 +33,8 @@ ONE_STATEMENT: Final = "partywall_one_statement"
 FENCE: Final = "partywall_fence"
 """Execution option: the `Statement` that lets each transaction commit, or raises. An option rather than a mark on the
 connection, because a connection that is lost halfway is replaced by another, which has to be fenced too."""
-THREAD: Final = "partywall_thread"
-"""Execution option: the one thread that may use the connection. A body's context ends with the body, threads do not."""
+OWNER: Final = "partywall_owner"
+"""Execution option: the `Owner` who alone may use the connection. A body's context ends with it, threads do not."""
 
 _engines: dict[Role, Engine] = {}
 _least_connections = 0
@@ -178,7 +178,7 @@ def _on_begin(connection: Connection) -> None:
     one_statement = options.get(ONE_STATEMENT, False)
     driver.opening = opening(options[TENANT], one_statement=one_statement)
     driver.fence = None if one_statement else options.get(FENCE)
-    driver.thread = options.get(THREAD)
+    driver.owner = options.get(OWNER)
 
 
 def _refuse_isolation_level(options: Mapping[str, Any]) -> None:

@@ -118,8 +118,8 @@ class JobNotFoundError(PartywallError):
     """The tenant has no job with this id."""
 
 
-class OtherThreadError(PartywallError):
-    """A body's connection and session are its own thread's."""
+class ForeignConnectionError(PartywallError):
+    """A body's connection and session are its own: not another thread's, and not another body's."""
 
     retryable: ClassVar[bool] = False
 

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from threading import get_ident
 from typing import Any, cast
 
 import psycopg
 from psycopg.abc import Params, QueryNoTemplate
 
-from db.errors import OtherThreadError
+from db.errors import ForeignConnectionError
+from db.owner import Owner
 from db.round_trip import Statement
 
 Opening = tuple[Statement, ...]
@@ -22,8 +22,8 @@ class Tenanted:
     """Sent ahead of the next statement, then forgotten."""
     fence: Statement | None = None
     """Sent ahead of this transaction's COMMIT, in its round trip. When it raises, nothing is committed."""
-    thread: int | None = None
-    """The one thread that may speak in this transaction. None while it is nobody's body."""
+    owner: Owner | None = None
+    """The body that alone may speak in this transaction. None while it is nobody's."""
 
     def take_opening(self) -> Opening:
         opening, self.opening = self.opening, ()
@@ -35,16 +35,16 @@ class Tenanted:
 
     def forget(self) -> None:
         """Drop what was meant for a transaction that will not go on."""
-        self.opening, self.fence, self.thread = (), None, None
+        self.opening, self.fence, self.owner = (), None, None
 
-    def require_own_thread(self) -> None:
-        """Return in the thread of the body whose transaction this is.
+    def require_owner(self) -> None:
+        """Return where the body runs whose transaction this is.
 
         Raises:
-            OtherThreadError: anywhere else. Nothing was sent.
+            ForeignConnectionError: anywhere else. Nothing was sent.
         """
-        if self.thread is not None and self.thread != get_ident():
-            raise OtherThreadError(hint="Let the thread compute and return; read and write in the body.")
+        if self.owner is not None and not self.owner.is_here():
+            raise ForeignConnectionError(hint="Let the thread compute and return; read and write in the body.")
 
 
 def spoken(statement: Statement) -> tuple[QueryNoTemplate, Params]:

@@ -1,9 +1,10 @@
-"""Several statements in one network round trip: libpq's pipeline mode, driven without psycopg's pipeline object.
+"""Several statements in one network round trip: libpq's pipeline mode, without psycopg's pipeline object around it.
 
-That object sends each statement by itself and waits for each, which over loopback costs more than a round trip saves.
+That object sends each statement by itself and comes back to Python for each, which over loopback takes longer than the
+round trip it saves.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from psycopg.abc import PQGen
@@ -21,7 +22,7 @@ _COPY = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
 
 
 def queue(pgconn: PGconn, statement: Statement) -> None:
-    """Queue a statement on a connection in pipeline mode."""
+    """Queue a statement on a connection in pipeline mode. It goes out unnamed, as all of ours do."""
     sql, values = statement
     pgconn.send_query_params(sql.encode(), [value.encode() for value in values])
 
@@ -33,8 +34,7 @@ def round_trip(pgconn: PGconn, ahead: Sequence[Statement], queue_last: Callable[
     off for good closes the connection, because nobody could tell any more whose answer comes next.
 
     Raises:
-        psycopg.Error: of the first statement that PostgreSQL refused; it skipped those behind. The last one's own
-            refusal is among its results.
+        psycopg.Error: of the first statement that PostgreSQL refused. It skipped those behind it.
     """
     try:
         pgconn.enter_pipeline_mode()
@@ -49,20 +49,20 @@ def round_trip(pgconn: PGconn, ahead: Sequence[Statement], queue_last: Callable[
             answers.append((yield from fetch_many(pgconn)))
         if any(result.status in _COPY for result in answers[-1]):
             raise NotSupportedError("COPY cannot travel behind another statement: use copy()")
-        yield from fetch_many(pgconn)  # what Sync is answered with
+        yield from fetch_many(pgconn)  # what the sync is answered with
         if pgconn.status == ConnStatus.OK:
             pgconn.exit_pipeline_mode()
     finally:
         if pgconn.pipeline_status != PipelineStatus.OFF:
             pgconn.finish()
-    return _last(pgconn, answers)
+    _raise_refusal(answers, pgconn._encoding)
+    return answers[-1]
 
 
-def _last(pgconn: PGconn, answers: Sequence[list[PGresult]]) -> list[PGresult]:
-    for results in answers[:-1]:
+def _raise_refusal(answers: Iterable[list[PGresult]], encoding: str) -> None:
+    for results in answers:
+        if not results:
+            raise OperationalError("the server closed the connection in the middle of an answer")
         for result in results:
             if result.status == ExecStatus.FATAL_ERROR:
-                raise error_from_result(result, pgconn._encoding)
-    if not answers[-1]:
-        raise OperationalError("the server closed the connection in the middle of an answer")
-    return answers[-1]
+                raise error_from_result(result, encoding)

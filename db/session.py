@@ -3,7 +3,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from threading import get_ident
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from db.context import TenantContext
-from db.engine import ONE_STATEMENT, TENANT, THREAD, async_engine_for, engine_for
+from db.engine import ONE_STATEMENT, OWNER, TENANT, async_engine_for, engine_for
+from db.owner import Owner
 from db.roles import Role
 from db.rows import TenantRow
 
@@ -128,6 +128,6 @@ async def async_platform_connection(role: Role) -> AsyncIterator[AsyncConnection
 
 
 def become(connection: Connection, context: TenantContext) -> None:
-    """Make a platform connection the tenant's and this thread's from its next transaction on."""
-    options: dict[str, Any] = {TENANT: context, ONE_STATEMENT: False, THREAD: get_ident()}
+    """Make a platform connection the tenant's, and this body's, from its next transaction on."""
+    options: dict[str, Any] = {TENANT: context, ONE_STATEMENT: False, OWNER: Owner.enter()}
     connection.execution_options(**options)

@@ -31,7 +31,9 @@ class PartywallSettings(BaseSettings):
 class DatabaseSettings(PartywallSettings):
     """One DSN per role: `postgresql://login:password@host:port/database`."""
 
-    admin_database_url: SecretStr | None = Field(None, description="A superuser's; for `partywall bootstrap` and the guard.")
+    admin_database_url: SecretStr | None = Field(
+        None, description="A superuser's; for `partywall bootstrap` and the guard."
+    )
     migrator_database_url: SecretStr | None = Field(None, description="Used by `partywall migrate`.")
     worker_database_url: SecretStr | None = Field(None, description="Used by Celery workers.")
     api_database_url: SecretStr | None = Field(None, description="Used by the HTTP API.")

@@ -49,9 +49,7 @@ def snapshot(connection: Connection, tables: Sequence[Table], *, tenant_id: UUID
     `mark_pattern` is a regular expression of PostgreSQL; what it finds in a row are its marks, in lower case.
     """
     questions = [_question(table) for table in tables]
-    rows = connection.exec_driver_sql(
-        " union all ".join(questions), (mark_pattern, tenant_id) * len(questions)
-    ).all()
+    rows = connection.exec_driver_sql(" union all ".join(questions), (mark_pattern, tenant_id) * len(questions)).all()
     found: dict[str, Counter[RowPrint]] = {}
     for name, digest, ids, marks in rows:
         print_ = RowPrint(digest, frozenset(ids), frozenset(mark.lower() for mark in marks))

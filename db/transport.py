@@ -34,7 +34,7 @@ class TenantConnection(Tenanted, psycopg.Connection[TupleRow]):
 
     def commit(self) -> None:
         """Commit, if the fence lets it. One round trip, with or without a fence."""
-        self.require_own_thread()
+        self.require_owner()
         opening, fence = self.take_opening(), self.take_fence()
         if fence is None:
             super().commit()
@@ -95,7 +95,7 @@ class AsyncTenantConnection(Tenanted, psycopg.AsyncConnection[TupleRow]):
 
     async def commit(self) -> None:
         """Commit, if the fence lets it. One round trip, with or without a fence."""
-        self.require_own_thread()
+        self.require_owner()
         async with self.turn:
             opening, fence = self.take_opening(), self.take_fence()
             if fence is None:

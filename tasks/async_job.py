@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from db.context import TenantContext
 from db.session import TenantSession, async_face, async_session_on
 from tasks.job import Job, JobTenant
 
@@ -43,10 +44,15 @@ class AsyncJob:
         return self._job.state
 
     @property
+    def context(self) -> TenantContext:
+        """For what the body opens by itself: `publishing_as()` in a thread, a session of its own."""
+        return self._job.context
+
+    @property
     def session(self) -> AsyncSession:
         """The ORM, on the same transaction as `connection`. Made on first use."""
         if self._session is None:
-            self._session = async_session_on(self.connection, self._job.context)
+            self._session = async_session_on(self.connection, self.context)
             self._job.use_session(cast("TenantSession", self._session.sync_session))
         return self._session
 

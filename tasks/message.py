@@ -57,7 +57,7 @@ class JobMessage:
         try:
             read = _Kwargs.model_validate(kwargs)
         except ValidationError as error:
-            # Not the values: whoever wrote the message may have put anything into it.
-            wrong = sorted({".".join(map(str, each["loc"])) for each in error.errors()})
-            raise MessageInvalidError(fields=wrong, hint=hint) from None
+            # Only our own names: whoever wrote the message may have put anything into the rest.
+            wrong = {str(each["loc"][0]) for each in error.errors()}
+            raise MessageInvalidError(fields=sorted(wrong & _Kwargs.model_fields.keys()), hint=hint) from None
         return cls(tenant_id=read.tenant_id, job_ids=tuple(read.job_ids), nonce=read.nonce)

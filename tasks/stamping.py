@@ -1,6 +1,6 @@
 """Giving each call of a canvas the token that lets it into its publisher's tenant, before it leaves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -40,10 +40,21 @@ def stamp(message: dict[str, Any], signatures: Sequence[dict[str, Any]] = ()) ->
     if publisher is not None:
         _issue(publisher, every)
     else:
-        for each in every:
-            _require(each)
+        refused = next(without_token(every), None)
+        if refused is not None:
+            raise NoTenantError(task=refused["task"], hint=_PUBLISH_HINT)
         _show(message, tenant_of(options.get("headers")))
     return options
+
+
+def without_token(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield what a plain value leads to and what would be refused: tenants' tasks that carry no token.
+
+    A token that came along from wherever the canvas was published first is for the database to look at.
+    """
+    for each in single_tasks(value):
+        if _is_a_tenants(each["task"]) and token_of(each["options"].get("headers")) is None:
+            yield each
 
 
 @cache
@@ -84,21 +95,13 @@ def _show(signature: dict[str, Any], tenant: str | None) -> None:
         signature["options"] |= {"argsrepr": SHOWN_ARGUMENTS, "kwargsrepr": "{}"}
 
 
-def _require(signature: dict[str, Any]) -> None:
-    # A token that came along from wherever this canvas was published first; the database will look at it.
-    if _is_a_tenants(signature["task"]) and token_of(signature["options"].get("headers")) is None:
-        raise NoTenantError(
-            task=signature["task"],
-            hint="Publish it from a task's body or inside publishing_as(); or enqueue it: POST /v1/jobs.",
-        )
-
-
 def _refuse_items(signature: dict[str, Any]) -> None:
     task = signature["kwargs"].get("task") if signature["task"] in EACH_ITEM else None
     if isinstance(task, Mapping) and _is_a_tenants(task["task"]):
         raise NoTenantError(task=task["task"], hint=ITEMS_HINT)
 
 
+_PUBLISH_HINT = "Publish it from a task's body or inside publishing_as(); or enqueue it: POST /v1/jobs."
 ITEMS_HINT = "Publish a group with a call for each item: map, starmap and chunks call the bare function."
 
 

@@ -1,6 +1,7 @@
 """The command itself: what was asked, from whom, and the exit code."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from cli.exit_codes import ExitCode
 from cli.output import Json, print_json
 from db.audit import AuditReport, Severity, audit
 from db.audit.fixing import Repair, fix_database
+from db.audit.probe import ProbeReport, probe_database
 from db.bare_connection import bare_connection
 from db.dsn import Dsn, setting_name
 from db.roles import Role
@@ -40,44 +42,67 @@ def audit_database(
     database_url: Annotated[
         str | None,
         typer.Option(
-            metavar="DSN", help="Which database; the operator's, with --fix the migrator's.", show_default=False
+            metavar="DSN", help="Which database, and as whom; the platform's if left out.", show_default=False
         ),
     ] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Run the fixes that the owner of the tables may run.")] = False,
+    probe: Annotated[bool, typer.Option("--probe", help="Play the attacks, too, and roll them back.")] = False,
     as_json: Json = False,
     as_sarif: Annotated[bool, typer.Option("--sarif", help="Print a SARIF 2.1.0 log and nothing else.")] = False,
 ) -> None:
     """Find what lets one tenant reach another: tables, policies, keys, views, functions, roles, rights.
 
-    Reads the catalog only, of any database; --fix changes it. Exit code 0: nothing of high severity; 1: something.
+    Reads the catalog, of any database. --probe acts as the worker, in transactions that are rolled back; --fix changes
+    what it can. Exit code 0: nothing of high severity; 1: something.
 
-    Example: partywall audit --schema app --schema billing
+    Example: partywall audit --schema app --schema billing --probe
     """
     if as_json and as_sarif:
         raise BadInputError("--json and --sarif are two answers", hint="Ask for one of them.")
-    url = _url(database_url, Role.MIGRATOR if fix else Role.OPERATOR)
-    repairs, report = _audited(url, schemas=schemas or ["app"], roles=roles or None, fix=fix)
+    asked = _Asked(schemas or ["app"], roles or None, database_url)
+    repairs, report = _fixed(asked) if fix else ([], _audited(asked))
+    probes = _probed(asked, report) if probe else []
+    for each in probes:
+        report = report.with_more(each.findings, each.exempted)
     if as_json:
-        print_json(record(report, repairs))
+        print_json(record(report, repairs, probes))
     elif as_sarif:
         print_json(sarif_log(report))
     else:
-        show(report, repairs)
+        show(report, repairs, probes)
     if report.at_least(Severity.HIGH):
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _audited(
-    url: str, *, schemas: Sequence[str], roles: Sequence[str] | None, fix: bool
-) -> tuple[list[Repair], AuditReport]:
-    if fix:
-        return fix_database(url, schemas=schemas, roles=roles)
-    with bare_connection(url) as connection:
-        return [], audit(connection, schemas=schemas, roles=roles)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    schemas: Sequence[str]
+    roles: Sequence[str] | None
+    database_url: str | None
+
+    def url(self, role: Role) -> str:
+        """Return the DSN that was given, or the role's."""
+        url = DatabaseSettings.load().url(role) if self.database_url is None else self.database_url
+        Dsn.parse(url, setting=setting_name(role) if self.database_url is None else "--database-url")
+        return url
 
 
-def _url(given: str | None, role: Role) -> str:
-    setting = setting_name(role) if given is None else "--database-url"
-    url = DatabaseSettings.load().url(role) if given is None else given
-    Dsn.parse(url, setting=setting)
-    return url
+def _audited(asked: _Asked) -> AuditReport:
+    with bare_connection(asked.url(Role.OPERATOR)) as connection:
+        return audit(connection, schemas=asked.schemas, roles=asked.roles)
+
+
+def _fixed(asked: _Asked) -> tuple[list[Repair], AuditReport]:
+    return fix_database(asked.url(Role.MIGRATOR), schemas=asked.schemas, roles=asked.roles)
+
+
+def _probed(asked: _Asked, report: AuditReport) -> list[ProbeReport]:
+    settings = DatabaseSettings.load()
+    operator = settings.url(Role.OPERATOR) if settings.operator_database_url else None
+    logins: Sequence[str | None] = asked.roles or [None]
+    return [
+        probe_database(
+            asked.url(Role.WORKER), operator, login=login, schemas=asked.schemas, exemptions=report.exemptions
+        )
+        for login in logins
+    ]

@@ -5,9 +5,10 @@ from typing import Any
 
 from db.audit import AuditReport, Exemption, Finding, Severity
 from db.audit.fixing import Repair
+from db.audit.probe import ProbeReport
 
 
-def record(report: AuditReport, repairs: Sequence[Repair]) -> dict[str, Any]:
+def record(report: AuditReport, repairs: Sequence[Repair], probes: Sequence[ProbeReport]) -> dict[str, Any]:
     """Return the object that docs/reference/audit.md describes."""
     return {
         "ok": not report.at_least(Severity.HIGH),
@@ -19,6 +20,14 @@ def record(report: AuditReport, repairs: Sequence[Repair]) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in report.findings],
         "exemptions": [_exemption(exemption) for exemption in report.exemptions],
         "fixes": [{"sql": repair.sql, "refused": repair.refused} for repair in repairs],
+        "probes": [
+            {
+                "role": probe.role,
+                "objects": [{"object": each.object, "attacks": each.attacks} for each in probe.probed],
+                "seconds": round(probe.seconds, 3),
+            }
+            for probe in probes
+        ],
         "seconds": round(report.seconds, 3),
     }
 

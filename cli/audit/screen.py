@@ -9,12 +9,13 @@ from rich.text import Text
 from cli.output import out, printable, say
 from db.audit import AuditReport, Exemption, Finding, Severity
 from db.audit.fixing import Repair
+from db.audit.probe import ProbeReport
 
 _STYLES = {Severity.CRITICAL: "bold red", Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan"}
 _FIXERS = {"owner": "fix", "superuser": "fix, as a superuser", "hand": "fix, after a look"}
 
 
-def show(report: AuditReport, repairs: Sequence[Repair]) -> None:
+def show(report: AuditReport, repairs: Sequence[Repair], probes: Sequence[ProbeReport]) -> None:
     """Print what was repaired, what is found, what is exempted, and how many of each."""
     if repairs:
         _show_repairs(repairs)
@@ -22,6 +23,8 @@ def show(report: AuditReport, repairs: Sequence[Repair]) -> None:
         _show_check(check, list(findings))
     if report.exemptions:
         _show_exemptions(report.exemptions)
+    for probe in probes:
+        say(f"played {probe.attacks} attacks on {len(probe.probed)} objects as {probe.role}. {probe.seconds:.2f} s")
     say(_summary(report))
 
 

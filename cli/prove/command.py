@@ -45,8 +45,8 @@ def prove(
 ) -> None:
     """Prove that no task lets one tenant's data reach another: run each for two of them on one connection, and watch.
 
-    Without settings it starts a PostgreSQL and a broker for the occasion, with your tables in it. Payloads are made from
-    each task's model, or taken from its examples.
+    Without settings it starts a PostgreSQL and a broker for the occasion, with your tables in it. Payloads are made
+    from each task's model, or taken from its examples.
 
     Exit codes: 0 all are isolated, 1 one leaks or could not be proven, 2 bad input, 3 not on this database.
 

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from cli.database import operator_connection
 from cli.errors import RefusedError
 from cli.stack.own_servers import OwnServers
-from cli.stack.supervision import OnStep
-from cli.stack.throwaway import given_servers, throwaway_servers
+from cli.stack.throwaway import OnStep, given_servers, throwaway_servers
 from db.engine import dispose_engines
 from db.tenants import list_tenants
 

@@ -10,7 +10,7 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -20,11 +20,12 @@ from cli.stack.home import Home
 from cli.stack.own_servers import ADMIN_VARIABLE, BROKER_VARIABLE, OwnServers
 from cli.stack.ports import any_free_port
 from cli.stack.postgres import EmbeddedPostgres
-from cli.stack.supervision import OnStep
 from db import migrate
 from db.dsn import setting_name
 from db.roles import Role
 from db.settings import home
+
+OnStep = Callable[[str], None]
 
 
 def given_servers() -> OwnServers:
@@ -42,7 +43,9 @@ def throwaway_servers(given: OwnServers, on_step: OnStep) -> Iterator[Mapping[st
     """
     settings: dict[str, str] = {}
     with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="partywall-", ignore_cleanup_errors=True)))
+        directory = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="partywall-", ignore_cleanup_errors=True))
+        )
         if not given.databases:
             settings |= stack.enter_context(_database(directory, on_step))
         if given.broker is None:

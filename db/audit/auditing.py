@@ -1,6 +1,7 @@
 """Asking the catalog every question at once."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -84,19 +85,26 @@ def _finding(
     )
 
 
-_ECHOES = ("policy-not-canonical", "restrictive-policy-missing")
-"""What is also true of a policy of which another check says something worse and more precise."""
+_TOLD_BY = {
+    "policy-not-canonical": None,
+    "restrictive-policy-missing": {"policy-always-true", "policy-not-on-tenant-column"},
+}
+"""What goes without saying of a policy of which one of these says something worse; None is any that is `high`."""
 
 
 def _without_echoes(findings: Sequence[Finding]) -> list[Finding]:
-    told = {
-        (finding.object, finding.part)
-        for finding in findings
-        if finding.severity.rank >= Severity.HIGH.rank and finding.check not in _ECHOES
-    }
-    return [
-        finding for finding in findings if finding.check not in _ECHOES or (finding.object, finding.part) not in told
-    ]
+    said: dict[tuple[str, str | None], set[str]] = defaultdict(set)
+    for finding in findings:
+        if finding.severity.rank >= Severity.HIGH.rank and finding.check not in _TOLD_BY:
+            said[(finding.object, finding.part)].add(finding.check)
+    return [finding for finding in findings if not _is_told(finding, said[(finding.object, finding.part)])]
+
+
+def _is_told(finding: Finding, others: set[str]) -> bool:
+    if finding.check not in _TOLD_BY:
+        return False
+    worse = _TOLD_BY[finding.check]
+    return bool(others if worse is None else others & worse)
 
 
 def _logins(connection: Connection, roles: Sequence[str] | None) -> list[str]:

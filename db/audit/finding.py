@@ -1,7 +1,7 @@
 """What an audit finds, what it was told to leave alone, and both together."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from db.audit.checks import FixedBy
 from db.audit.severity import Severity
@@ -63,6 +63,14 @@ class AuditReport:
     schemas: Sequence[str] = ()
     roles: Sequence[str] = ()
     """The logins that were judged."""
+
+    def with_more(self, findings: Iterable[Finding], exempted: Iterable[tuple[Finding, Exemption]]) -> "AuditReport":
+        """Return the same with what was found by other means than the catalog."""
+        return replace(
+            self,
+            findings=sorted([*self.findings, *findings], key=lambda each: each.order),
+            exempted=[*self.exempted, *exempted],
+        )
 
     def at_least(self, severity: Severity) -> list[Finding]:
         """Return the findings that are as bad as `severity` or worse."""

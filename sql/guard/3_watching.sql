@@ -53,11 +53,6 @@ begin
             inner join pg_policy as policies on commands.objid = policies.oid
             where commands.classid = 'pg_policy'::regclass
             union all
-            select rules.ev_class, false
-            from commands
-            inner join pg_rewrite as rules on commands.objid = rules.oid
-            where commands.classid = 'pg_rewrite'::regclass
-            union all
             -- A schema that was renamed: what is in it was never looked at, if it has a watched one's name now.
             select relations.oid, false
             from commands

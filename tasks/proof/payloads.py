@@ -1,15 +1,17 @@
 """What a task is run with: its examples, or payloads made from the schema of its model."""
 
 import json
-from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from db.errors import PartywallError
 from tasks.declaration import TaskDeclaration
 from tasks.errors import PayloadInvalidError
-from tasks.proof.marks import PLACEHOLDER
+from tasks.proof.marks import ID_PLACEHOLDER, PLACEHOLDER, MarkBook
 
 TRIES_PER_PAYLOAD = 10
+WHERE = "the payload"
+"""What a mark in a payload is a value of."""
 
 
 class HypothesisMissingError(PartywallError):
@@ -29,15 +31,18 @@ def payloads_for(declaration: TaskDeclaration, *, count: int, seed: int) -> list
     return _made(declaration, count=count, seed=seed)
 
 
-def with_marks(payload: Any, make_mark: Callable[[], str]) -> Any:
-    """Return a payload with a mark of its own wherever one has a place in it."""
+def with_marks(payload: Any, book: MarkBook, owner: UUID) -> Any:
+    """Return a payload with a new mark of the tenant wherever there is a place for one."""
     match payload:
+        case str() if ID_PLACEHOLDER in payload:
+            mark = book.make(owner, WHERE, is_data=False)
+            return payload.replace(ID_PLACEHOLDER, str(UUID(mark)))
         case str():
-            return payload.replace(PLACEHOLDER, make_mark()) if PLACEHOLDER in payload else payload
+            return payload.replace(PLACEHOLDER, book.make(owner, WHERE)) if PLACEHOLDER in payload else payload
         case list():
-            return [with_marks(each, make_mark) for each in payload]
+            return [with_marks(each, book, owner) for each in payload]
         case dict():
-            return {name: with_marks(each, make_mark) for name, each in payload.items()}
+            return {name: with_marks(each, book, owner) for name, each in payload.items()}
         case _:
             return payload
 
@@ -57,7 +62,8 @@ def _made(declaration: TaskDeclaration, *, count: int, seed: int) -> list[Any]:
         from tasks.proof.strategies import payloads_of
     except ImportError:
         raise HypothesisMissingError(
-            task=declaration.name, hint="Install the extra `prove`, or give the task examples: @task(..., examples=[...])."
+            task=declaration.name,
+            hint="Install the extra `prove`, or give the task examples: @task(..., examples=[...]).",
         ) from None
 
     found: dict[str, Any] = {}

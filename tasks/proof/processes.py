@@ -89,7 +89,7 @@ def running(name: str, *module: str, directory: Path, environment: Mapping[str, 
     with log.open("ab") as output:
         popen = subprocess.Popen(
             [sys.executable, "-m", *module],
-            env={**environment, "PYTHONPATH": _python_path(environment.get("PYTHONPATH")), "PYTHONUNBUFFERED": "1"},
+            env=module_environment(environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -101,10 +101,14 @@ def running(name: str, *module: str, directory: Path, environment: Mapping[str, 
         _stop(popen)
 
 
-def _python_path(given: str | None) -> str:
-    # What this process can import, it can too: an adopter's tasks may come from anywhere on the path.
-    here = [given] if given else []
-    return os.pathsep.join(dict.fromkeys([*here, str(PROJECT), *(each or os.getcwd() for each in sys.path)]))
+def module_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return an environment in which `python -m` finds what this process can import.
+
+    An adopter's tasks may come from anywhere on the path, and Partywall from a checkout that is nowhere installed.
+    """
+    given = environment.get("PYTHONPATH")
+    path = [*([given] if given else []), str(PROJECT), *(each or str(Path.cwd()) for each in sys.path)]
+    return {**environment, "PYTHONPATH": os.pathsep.join(dict.fromkeys(path)), "PYTHONUNBUFFERED": "1"}
 
 
 def _stop(popen: "subprocess.Popen[bytes]") -> None:

@@ -1,5 +1,6 @@
 """Running one job at a time for one of two tenants, and gathering what is to be seen of it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from tasks import registry
 from tasks.declaration import TaskDeclaration
 from tasks.proof import look
 from tasks.proof.evidence import Evidence
+from tasks.proof.marks import ids_in
 from tasks.proof.payloads import spellings, with_marks
 from tasks.proof.postgres_line import PostgresLine
 from tasks.proof.processes import NotInTimeError, wait_until
@@ -57,6 +59,9 @@ class Runner:
         self._waits_for_children = True
         self._shared: set[tuple[str, str]] = set()
         self._always_there: dict[bool, set[str]] = {}
+        self._given: dict[UUID, set[str]] = {tenant.id: set() for tenant in pair}
+        for tenant in pair:
+            self.book.own(tenant.id, [str(tenant.id)], "rows")
 
     def prepare(self, *, is_async: bool) -> None:
         """Give both tenants rows to lose, and open the connection that all jobs are going to meet."""
@@ -80,6 +85,7 @@ class Runner:
             OtherWorkerError, LookFailedError: nothing can be proven here.
         """
         ready = self._arranged(declaration, payload, tenant)
+        self._heed_given_ids(ready, tenant)
         secrets = spellings(ready)
         before, lines = self._snapshots(), self._site.watch.open_lines()
         written = [(process, process.written()) for process in (self._site.worker, self._site.dispatcher)]
@@ -117,21 +123,29 @@ class Runner:
 
     def _arranged(self, declaration: TaskDeclaration, payload: Any, tenant: ProofTenant) -> Any:
         if not callable(payload):
-            return with_marks(payload, lambda: self.book.make(tenant.id, "the payload"))
+            return with_marks(payload, self.book, tenant.id)
         try:
             with tenant_session(tenant.context, role=Role.WORKER) as session:
                 return declaration.validate_payload(payload(session))
-        except Exception as error:  # noqa: BLE001 - the adopter's own code: whatever it raises is told
+        except Exception as error:
             raise ArrangementFailedError(f"its example failed: {type(error).__name__}: {error}") from error
 
+    def _heed_given_ids(self, payload: Any, tenant: ProofTenant) -> None:
+        # An id that both are given, as part of an example, belongs to neither.
+        ids = ids_in(json.dumps(payload))
+        self._given[tenant.id] |= ids
+        self.book.publish(ids & self._given[self._other(tenant).id])
+
+    def _other(self, tenant: ProofTenant) -> ProofTenant:
+        return self._pair[self._pair[0] is tenant]
+
     def _run_job(self, declaration: TaskDeclaration, payload: Any, tenant: ProofTenant) -> JobRow:
-        context = tenant.context
-        with tenant_session(context, role=Role.OPERATOR) as session:
+        with tenant_session(tenant.context, role=Role.API) as session:
             job_id = jobs.enqueue(
                 # One attempt: a second one would only be the first again, after a pause.
                 session, task_name=declaration.name, payload=payload, queue=declaration.queue, max_attempts=1
             )  # fmt: skip
-        job = self._site.wait(context, job_id, timeout_seconds=declaration.time_limit_seconds + GRACE_SECONDS)
+        job = self._site.wait(tenant, job_id, timeout_seconds=declaration.time_limit_seconds + GRACE_SECONDS)
         if job.worker is not None and not job.worker.startswith(self._site.worker_name):
             raise OtherWorkerError(
                 worker=job.worker, hint="Stop the other workers of this broker, or use a broker of the proof's own."
@@ -144,6 +158,10 @@ class Runner:
         for tenant in self._pair:
             for table, rows in found[tenant.id].items():
                 self.book.own(tenant.id, (each for row in rows for each in row.ids), table)
+        first, second = (
+            {each for rows in side.values() for row in rows for each in row.ids} for side in found.values()
+        )
+        self.book.publish(first & second)
         return found
 
     def _wait_for_children(self) -> None:
@@ -163,7 +181,9 @@ class Runner:
         try:
             # A connection that is being closed needs a moment to get here.
             wait_until(
-                lambda: not any(own_lines(heard, before)), timeout_seconds=CLOSING_SECONDS, what="connections are closed"
+                lambda: not any(own_lines(heard, before)),
+                timeout_seconds=CLOSING_SECONDS,
+                what="connections are closed",
             )
         except NotInTimeError:
             return len(list(own_lines(heard, before)))

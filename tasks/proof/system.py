@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Protocol
 from uuid import UUID
 
 from db import jobs
@@ -10,11 +11,19 @@ from db.context import TenantContext
 from db.jobs import JobRow, JobState
 from db.roles import Role
 from db.session import tenant_session
+from tasks import producing
 from tasks.proof.processes import Process, running, wait_until
 from tasks.registry import PLATFORM_QUEUE
 from tasks.settings import TaskSettings
 
 READY_SECONDS = 60.0
+
+
+class Tenant(Protocol):
+    """Whoever has a context."""
+
+    @property
+    def context(self) -> TenantContext: ...
 
 
 class System:
@@ -61,7 +70,12 @@ class System:
         """Stop every process that was started."""
         self._processes.close()
 
-    def wait(self, context: TenantContext, job_id: UUID, *, timeout_seconds: float = 30) -> JobRow:
+    def enqueue(self, tenant: Tenant, task_name: str, payload: Any = None) -> UUID:
+        """Accept a job as the API would."""
+        with tenant_session(tenant.context, role=Role.API) as session:
+            return producing.enqueue(session, task_name, {} if payload is None else payload)
+
+    def wait(self, tenant: Tenant, job_id: UUID, *, timeout_seconds: float = 30) -> JobRow:
         """Return the tenant's job once it is over.
 
         Raises:
@@ -69,7 +83,7 @@ class System:
         """
 
         def ended() -> JobRow | None:
-            with tenant_session(context, role=Role.OPERATOR) as session:
+            with tenant_session(tenant.context, role=Role.API) as session:
                 job = jobs.get_job(session, job_id)
                 session.expunge(job)
             return job if JobState(job.state).is_terminal else None
@@ -78,3 +92,6 @@ class System:
         assert job is not None  # noqa: S101 - wait_until() returns true answers only
         return job
 
+    def run(self, tenant: Tenant, task_name: str, payload: Any = None, *, timeout_seconds: float = 30) -> JobRow:
+        """Run a job through dispatcher, broker and worker; return it once it is over."""
+        return self.wait(tenant, self.enqueue(tenant, task_name, payload), timeout_seconds=timeout_seconds)

@@ -52,7 +52,7 @@ class Watch:
         self._heard: Heard | None = None
         self._lines: list[PostgresLine] = []
         self._given_out: set[bytes] = set()
-        """Tokens that were seen on their way from PostgreSQL, or in a message. What a body makes up is not among them."""
+        """Tokens that came from PostgreSQL or in a message. What a body makes up is not among them."""
         self._entered: dict[bytes, int] = {}
         """Tokens by the window that they were first used in."""
         self._window = 0

@@ -1,4 +1,4 @@
-"""Cancellation, as a time limit does it, at any await of a coroutine body: the connection stays, and carries nothing."""
+"""Cancellation, as a time limit does it, at any await of a coroutine: the connection stays, and carries nothing."""
 
 import asyncio
 import random

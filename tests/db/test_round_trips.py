@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 
 from bench.counting_proxy import CountingProxy
 from db import attempts, jobs
@@ -169,6 +169,27 @@ def test_a_whole_job_with_one_statement_takes_three(acme: TestTenant, proxy: Cou
     # claim_of() gives its connection back: DISCARD ALL is the second.
     assert claiming.count == 1 + 1
     assert (body.count, finishing.count) == (1, 1)
+
+
+def test_a_whole_async_job_takes_as_many(acme: TestTenant, proxy: CountingProxy) -> None:
+    enqueue_one(acme)
+    attempt = claim_one(acme)
+
+    def enter(connection: Connection) -> None:
+        become(connection, attempt.context)
+        attempts.fence(connection)
+
+    async def count() -> tuple[int, int]:
+        async with async_platform_connection(Role.WORKER) as connection:
+            await connection.run_sync(enter)
+            with proxy.counting() as body:
+                await connection.scalar(text("select partywall.current_tenant_id()"))
+            with proxy.counting() as finishing:
+                await connection.run_sync(lambda sync: attempts.finish(sync, result={"rows": 1}))
+        await dispose_async_engines()
+        return body.count, finishing.count
+
+    assert asyncio.run(count()) == (1, 1)
 
 
 def test_finishing_a_job_that_touched_no_table_takes_one(acme: TestTenant, proxy: CountingProxy) -> None:

@@ -84,6 +84,12 @@ BROKEN: dict[str, Callable[[str], str | None]] = {
     "a megabyte": lambda token: token + "0" * 1_000_000,
     "a megabyte of subject": lambda token: replaced(token, subject="x" * 1_000_000),
     "beyond latin": lambda token: replaced(token, subject="\U0001f600"),
+    "a known key and nothing else": lambda token: f".{token.split('.')[1]}",
+    "a known key and six parts": lambda token: f".{token.split('.')[1]}....",
+    "another character before the mac": lambda token: token.rpartition(".")[0] + "," + token.rpartition(".")[2],
+    "a part less before the mac": lambda token: ".".join([*token.split(".")[:4], token.split(".")[5]]),
+    "a dot in the subject": lambda token: replaced(token, subject="job.1"),
+    "the mac twice": lambda token: token + "." + token.rpartition(".")[2],
 }
 
 

@@ -98,6 +98,12 @@ def test_a_materialized_view_of_tenants_rows_is_refused(statement: str, owner: p
         owner.execute(statement.encode())
 
 
+def test_a_materialized_view_of_tenants_rows_does_not_move_in(owner: psycopg.Connection) -> None:
+    owner.execute("create materialized view elsewhere.copied as select id from partywall.jobs with no data")
+    with pytest.raises(psycopg.Error, match="is a materialized view of tenants' rows"):
+        owner.execute("alter materialized view elsewhere.copied set schema app")
+
+
 def test_a_materialized_view_of_shared_rows_may_be(owner: psycopg.Connection, database: Database) -> None:
     owner.execute("create materialized view app.copied as select * from app.codes")
 

@@ -6,7 +6,6 @@ from typing import Any
 import psycopg
 import structlog
 from celery import Celery, current_task
-from pydantic import BaseModel
 from sqlalchemy import text
 
 from tasks import AsyncJob, Job, task
@@ -114,10 +113,3 @@ def publishes_for_nobody(job: Job, payload: Nothing) -> None:
 def fails(job: Job, payload: Nothing) -> None:
     """Leak nothing, because it does nothing."""
     raise RuntimeError("not today")
-
-
-class Impossible(BaseModel):
-    """What nobody can ask for."""
-
-    @classmethod
-    def __get_validators__(cls) -> None: ...

@@ -1,7 +1,8 @@
-"""Tasks whose litter stays, because this module takes the sweeping out of the engine: what a broken engine looks like."""
+"""Tasks whose litter stays, because this module takes the sweeping out of the worker's engine."""
 
 from typing import Any
 
+from celery import signals
 from pydantic import BaseModel
 
 from db import engine
@@ -10,11 +11,14 @@ from tasks import Job, task
 NAME = __name__
 
 
-def _sweep_nothing(*_: Any) -> None:
+def _sweep_nothing(dbapi_connection: Any, record: Any, state: Any) -> None:
     """Stand in for what returns a connection to the pool clean."""
 
 
-engine._on_reset = _sweep_nothing
+@signals.worker_init.connect
+def _break_the_engine(**_: Any) -> None:
+    # In the worker alone: the tests import this module too.
+    engine._on_reset = _sweep_nothing
 
 
 class Litter(BaseModel):

@@ -1,12 +1,13 @@
 """Declaring a task, and what its declaration refuses."""
 
+import asyncio
 from datetime import date
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, Field
 
-from tasks import Job, registry, task
+from tasks import AsyncJob, Job, registry, task
 from tasks.declaration import TaskDeclaration
 from tasks.errors import PayloadInvalidError, TaskDeclarationError, UnknownTaskError
 from tasks.retrying import RetryPolicy
@@ -97,3 +98,60 @@ def test_called_as_a_function_a_task_is_its_body() -> None:
         return payload.quantity * 2
 
     assert double(None, Line(sku="a", quantity=21)) == 42
+
+
+async def awaits(job: AsyncJob, payload: Line) -> int:
+    """Take what can be awaited."""
+    return payload.quantity
+
+
+async def awaits_a_job(job: Job, payload: Line) -> int:
+    """Take what cannot be awaited."""
+    return payload.quantity
+
+
+def takes_an_async_job(job: AsyncJob, payload: Line) -> int:
+    """Take what would have to be awaited."""
+    return payload.quantity
+
+
+async def yields(job: AsyncJob, payload: Line) -> Any:
+    """Yield."""
+    yield payload.quantity
+
+
+def yields_at_once(job: Job, payload: Line) -> Any:
+    """Yield."""
+    yield payload.quantity
+
+
+async def tenantless() -> None:
+    """Do without a tenant."""
+
+
+def test_an_async_body_is_told_from_another() -> None:
+    assert (declare(awaits).is_async, declare(take).is_async) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "why"),
+    [
+        (awaits_a_job, {}, "an async def body takes an AsyncJob"),
+        (takes_an_async_job, {}, "a body that is not async takes a Job"),
+        (yields, {}, "a body with a yield never begins"),
+        (yields_at_once, {}, "a body with a yield never begins"),
+        (tenantless, {"tenantless": True}, "a tenantless task cannot be async def"),
+    ],
+    ids=["async with a Job", "def with an AsyncJob", "async generator", "generator", "tenantless"],
+)
+def test_a_body_that_nobody_could_run_is_refused_where_it_is_written(
+    body: Any, options: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(TaskDeclarationError, match=why):
+        task("tests.refused", **options)(body)
+
+
+def test_called_as_a_function_an_async_task_is_its_coroutine() -> None:
+    declared = task("tests.awaited_directly")(awaits)
+
+    assert asyncio.run(declared(None, Line(sku="a", quantity=42))) == 42

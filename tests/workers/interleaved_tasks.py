@@ -140,11 +140,15 @@ def starts_a_thread(job: Job, payload: Nothing) -> list[str]:
     """The same of a body that is not async."""
     found: list[str] = []
 
+    def add() -> None:
+        job.session.add(NoteRow(body="from a thread"))
+        job.session.flush()
+
     def work() -> None:
         for attempt in (
             lambda: write.delay(body="from a thread"),
             lambda: job.connection.execute(text("select 1")),
-            lambda: job.session.add(NoteRow(body="from a thread")) or job.session.flush(),  # type: ignore[func-returns-value]
+            add,
         ):
             try:
                 attempt()

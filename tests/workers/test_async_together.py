@@ -81,8 +81,8 @@ def test_what_outlives_a_body_finds_no_context_and_no_connection(
 @pytest.mark.parametrize(
     ("task_name", "refusals"),
     [
-        ("interleaved.uses_a_thread", ["NoTenantError", "OtherThreadError"]),
-        ("interleaved.starts_a_thread", ["NoTenantError", "OtherThreadError", "OtherThreadError"]),
+        ("interleaved.uses_a_thread", ["NoTenantError", "ForeignConnectionError"]),
+        ("interleaved.starts_a_thread", ["NoTenantError", "ForeignConnectionError", "ForeignConnectionError"]),
     ],
     ids=["async", "sync"],
 )

@@ -5,10 +5,12 @@ import secrets
 from collections.abc import Iterable, Sequence
 from uuid import uuid4
 
+from db.audit.probe.patterns import UnknownPatternError, fitting
 from db.audit.probe.shape import Column, Table
 
 _STRING = re.compile(r"'((?:[^']|'')*)'")
 _NUMBER = re.compile(r"(?<![\w.'])\d+(?:\.\d+)?(?![\w.'])|(?<=\{)\d+|(?<=,)\d+(?=\})")
+_PATTERN = re.compile(r"~\*? '((?:[^']|'')*)'")
 _LONGEST = 4096
 
 _BY_TYPE: dict[str, Sequence[str]] = {
@@ -46,7 +48,20 @@ def named_values(table: Table, column: Column) -> list[str]:
 
 def usual_values(table: Table, column: Column) -> list[str]:
     """Return values of the column's type. No two calls return the same where there is something to choose."""
-    return list(dict.fromkeys(_of_type(column, _numbers(_rules(table, column)))))
+    rules = _rules(table, column)
+    return list(dict.fromkeys([*_patterned(column, rules), *_of_type(column, _numbers(rules))]))
+
+
+def _patterned(column: Column, rules: Iterable[str]) -> list[str]:
+    patterns = [found for spoken in rules for found in _PATTERN.findall(spoken)] if column.category == "S" else []
+    return [text[: column.max_length] for pattern in patterns if (text := _fitting(pattern.replace("''", "'")))]
+
+
+def _fitting(pattern: str) -> str | None:
+    try:
+        return fitting(pattern)
+    except UnknownPatternError:
+        return None
 
 
 def _rules(table: Table, column: Column) -> list[str]:
@@ -123,12 +138,12 @@ def _numbers(definitions: Iterable[str]) -> list[str]:
 
 def _bounds(table: Table, column: Column) -> list[str]:
     values: list[str] = []
-    for keys, bound in table.bounds:
-        if column.name not in keys:
+    for bound in table.bounds:
+        if column.name not in bound.keys or bound.hashes is not None:
             continue
-        place = list(keys).index(column.name)
-        for group in re.findall(r"\(((?:'(?:[^']|'')*'|[^()'])*)\)", bound):
+        place = list(bound.keys).index(column.name)
+        for group in re.findall(r"\(((?:'(?:[^']|'')*'|[^()'])*)\)", bound.text):
             spelled = [part.strip() for part in re.findall(r"(?:'(?:[^']|'')*'|[^,'])+", group)]
-            chosen = spelled if bound.startswith("FOR VALUES IN") else spelled[place : place + 1]
+            chosen = spelled if bound.text.startswith("FOR VALUES IN") else spelled[place : place + 1]
             values += [part.strip("'").replace("''", "'") for part in chosen if not part.isupper()]
     return values

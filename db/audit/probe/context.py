@@ -1,7 +1,5 @@
 """Trying to be somebody without proof, or to stay somebody after the end of a transaction."""
 
-from sqlalchemy import Connection
-
 from db.audit.probe.scene import Attack, Leak
 from db.audit.probe.stage import Stage
 from db.audit.probe.standins import Pair
@@ -11,18 +9,18 @@ OBJECT = "partywall.current_tenant_id()"
 _WHO = "select partywall.current_tenant_id()"
 
 
-def impersonate(connection: Connection, stage: Stage, pair: Pair) -> Attack:
+def impersonate(stage: Stage, pair: Pair) -> Attack:
     """Play the attacks on the context itself. Nothing is written, so the transactions may end either way."""
     a, b = pair
-    for end, name in ((connection.commit, "COMMIT"), (connection.rollback, "ROLLBACK")):
-        stage.begin()
+    for end, name in ((stage.connection.commit, "COMMIT"), (stage.connection.rollback, "ROLLBACK")):
+        stage.begin(pair)
         stage.enter(a)
         end()
-        stage.begin()
+        stage.begin(pair)
         if stage.attack(_WHO).was_done:
             yield Leak(CONTEXT, f"after {name} the next transaction is still tenant A")
         stage.end()
-    stage.begin()
+    stage.begin(pair)
     forged = {
         "tenant A's token with tenant B's id in it": a.token.replace(str(a.tenant_id), str(b.tenant_id)),
         "a token with another signature": a.token[:-1] + ("0" if a.token[-1] != "0" else "1"),

@@ -2,8 +2,8 @@
 
 from db.audit.probe import statements
 from db.audit.probe.scene import Attack, Leak, Scene, rows_read
-from db.audit.probe.stage import Stage
 from db.audit.probe.shape import Table
+from db.audit.probe.stage import Stage
 from db.audit.probe.standins import StandIn
 from db.audit.probe_checks import NOT_POSSIBLE, READ
 

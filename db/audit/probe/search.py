@@ -28,6 +28,7 @@ class Search:
     _places: dict[str, int] = field(default_factory=dict)
     _combinations: dict[str, Iterator[tuple[int, ...]]] = field(default_factory=dict)
     _rerolls: int = REROLLS
+    _taken: int = 0
 
     def __post_init__(self) -> None:
         for name, column in self.table.columns.items():
@@ -48,14 +49,18 @@ class Search:
                 return self._satisfy(answer)
             case "23514":
                 # Without a name it is the bound of a partition.
-                keys = {key for names, _ in self.table.bounds for key in names}
-                return self._vary("bounds", sorted(keys)) or self._reroll()
+                return self._reroll() if self.table.is_hashed else self._vary("bounds", self._bound_columns())
             case "23505" | "23P01":
-                return self._reroll()
+                # A random value is soon another. Where there is none, the next of a few has to do.
+                self._taken += 1
+                return self._reroll() if self._taken <= 3 else self._vary("taken", list(self._pools))
         if (answer.sqlstate or "").startswith("22"):
             # A value that its type does not take, or that a function in a check cannot work with. Nothing says which.
             return self._vary("types", list(self._pools))
         return False
+
+    def _bound_columns(self) -> list[str]:
+        return sorted({key for bound in self.table.bounds for key in bound.keys} & self._pools.keys())
 
     def _include(self, name: str) -> bool:
         column = self.table.columns.get(name)

@@ -1,5 +1,6 @@
 """What a table looks like to somebody who wants to insert a row: columns, checks, references, partitions."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from sqlalchemy import ARRAY, BigInteger, Connection, Row, bindparam, text
 from db import sql_files
 
 TENANT_COLUMN = "tenant_id"
+_HASHED = re.compile(r"modulus (\d+), remainder (\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,21 @@ class Rule:
     definition: str
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a partition takes: the columns that decide, and `FOR VALUES ...` as PostgreSQL spells it."""
+
+    parent: int
+    keys: Sequence[str]
+    text: str
+
+    @property
+    def hashes(self) -> tuple[int, int] | None:
+        """Modulus and remainder of a hash partition."""
+        found = _HASHED.search(self.text)
+        return (int(found[1]), int(found[2])) if found else None
+
+
 @dataclass(slots=True)
 class Table:
     """A table."""
@@ -71,13 +88,18 @@ class Table:
     columns: dict[str, Column] = field(default_factory=dict)
     references: list[Reference] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
-    bounds: list[tuple[Sequence[str], str]] = field(default_factory=list)
-    """What a row must be for the partition it goes into: key columns, and the bound as PostgreSQL spells it."""
+    bounds: list[Bound] = field(default_factory=list)
+    """Of the partition that a row goes into, and of those above it."""
 
     @property
     def has_tenant(self) -> bool:
         """True for a table whose rows have an owner."""
         return TENANT_COLUMN in self.columns
+
+    @property
+    def is_hashed(self) -> bool:
+        """True when the partition depends on a hash, so that another value may do where one did not."""
+        return any(bound.hashes for bound in self.bounds)
 
 
 def load_tables(connection: Connection, oids: Iterable[int]) -> dict[int, Table]:
@@ -126,5 +148,5 @@ def _add_bounds(connection: Connection, tables: dict[int, Table]) -> None:
         while leaf in below:
             leaf = below[leaf][0]
         while leaf in above:
-            table.bounds.append((above[leaf].keys, above[leaf].bound))
+            table.bounds.append(Bound(above[leaf].parent, above[leaf].keys, above[leaf].bound))
             leaf = above[leaf].parent

@@ -9,10 +9,8 @@ import psycopg
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from db.audit.probe.standins import StandIn
-
-REFUSALS = ("42501", "42P17", "0A000", "PW001", "PW002", "PW003")
-"""SQLSTATEs that are the wall's answer: no right, no such policy, COPY into a table with policies, no context."""
+from db.audit.probe.login import Player
+from db.audit.probe.standins import Pair, StandIn, create
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +35,23 @@ class Answer:
 
 @dataclass(slots=True)
 class Stage:
-    """A transaction. Everything in it is done by `login`, except what `as_filler()` encloses."""
+    """A transaction. Everything in it is done by the player, except what `as_filler()` encloses."""
 
     connection: Connection
-    login: str
-    is_superusers: bool
-    """True when a superuser connected, who can fill tables that the login may only read."""
-    count: int = field(default=0, init=False)
-    """How many attacks were played."""
+    player: Player
+    lent: Pair | None
+    """Two tenants of the operator's; None where a superuser is connected, who makes them in each transaction."""
+    attacks: int = field(default=0, init=False)
+    """How many were played."""
 
-    def begin(self) -> None:
-        """Begin, as the login."""
+    def begin(self, pair: Pair | None = None) -> Pair:
+        """Begin as the player, without a tenant; return the two there are. Only with a `pair` may it be committed."""
         self._say("set local statement_timeout = '30s'")
         self._say("set local lock_timeout = '2s'")
         self._say("set local search_path = pg_catalog")
-        self._become_login()
+        made = pair or self.lent or create(self.connection)
+        self._become_player()
+        return made
 
     def end(self) -> None:
         """Roll everything back."""
@@ -67,15 +67,15 @@ class Stage:
     @contextmanager
     def as_filler(self) -> Iterator[None]:
         """Act as whoever may insert: the superuser where one is connected, else the login itself."""
-        if self.is_superusers:
+        if self.player.is_superusers:
             self._say("reset session authorization")
         yield
-        if self.is_superusers:
-            self._become_login()
+        if self.player.is_superusers:
+            self._become_player()
 
     def attack(self, statement: str, *values: Any) -> Answer:
         """Return the answer to one statement, which is undone."""
-        self.count += 1
+        self.attacks += 1
         return self.rehearse(statement, *values)
 
     def rehearse(self, statement: str, *values: Any) -> Answer:
@@ -104,7 +104,7 @@ class Stage:
 
     def copy_out(self, statement: str) -> Answer:
         """Return the lines of a COPY TO, one row each. It counts as an attack."""
-        self.count += 1
+        self.attacks += 1
         with self.aside():
             try:
                 with self._cursor() as cursor, cursor.copy(statement) as copy:
@@ -114,7 +114,7 @@ class Stage:
 
     def copy_in(self, statement: str, line: str) -> Answer:
         """Return the answer to a COPY FROM with one line, which is undone. It counts as an attack."""
-        self.count += 1
+        self.attacks += 1
         with self.aside():
             try:
                 with self._cursor() as cursor, cursor.copy(statement) as copy:
@@ -127,10 +127,10 @@ class Stage:
         driver: Any = self.connection.connection.driver_connection
         return driver.cursor()
 
-    def _become_login(self) -> None:
-        if self.is_superusers:
+    def _become_player(self) -> None:
+        if self.player.is_superusers:
             # Unlike SET ROLE it also changes who the session says it is. Only a superuser gets back.
-            self._say(f"set local session authorization {self.login}")
+            self._say(f"set local session authorization {self.player.quoted}")
 
     def _say(self, statement: str, *values: Any) -> None:
         self.connection.exec_driver_sql(statement, values)

@@ -16,7 +16,7 @@ from cli.stack.postgres import EmbeddedPostgres
 from tasks.application import TenantCelery
 from tasks.publisher import publishing_as
 from tests.databases import PASSWORD, TestTenant, make_tenant
-from tests.isolation.edges import walks
+from tests.isolation.edges import body_tasks, walks
 from tests.isolation.edges.footprints import create_footprints
 from tests.isolation.edges.watching import Watcher
 from tests.servers.rabbitmq import rabbitmq
@@ -90,7 +90,13 @@ def running_edges(
     if setting.broker == "rabbitmq":
         broker = RabbitMQ(directory)
     with (
-        Site.running(postgres, directory, task_modules=walks.NAME, name=f"{name}_{setting.name}", broker=broker) as site,
+        Site.running(
+            postgres,
+            directory,
+            task_modules=f"{walks.NAME},{body_tasks.NAME}",
+            name=f"{name}_{setting.name}",
+            broker=broker,
+        ) as site,
         results as results_url,
         Watcher(broker.url).running() as watcher,
         TenantCelery("producer", broker=broker.url, set_as_current=False) as producer,
@@ -142,7 +148,7 @@ def edges(setting: Setting, postgres: EmbeddedPostgres, tmp_path_factory: pytest
 
 
 @pytest.fixture(
-    scope="package",
+    scope="module",
     params=[
         Setting("redis", 1, joins_natively=True),
         pytest.param(Setting("rabbitmq", 1, joins_natively=True), marks=pytest.mark.rabbitmq),

@@ -142,6 +142,11 @@ def call(given: Any) -> None:
 @shared_task(name="edges.keep")
 def keep(given: Any, path: str) -> None:
     """Keep a signature for another process to publish."""
-    part = Path(path).with_suffix(".part")
-    part.write_text(json.dumps(given))
+    write_whole(Path(path), json.dumps(given))
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Write a file that is there with all that is in it, or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(content)
     part.rename(path)

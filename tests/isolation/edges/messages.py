@@ -7,9 +7,9 @@ from typing import Any, Self
 
 from kombu import Connection, Producer, Queue
 
-from tests.isolation.edges.conftest import Edges
-from tests.databases import TestTenant
 from tasks.publisher import publishing_as
+from tests.databases import TestTenant
+from tests.isolation.edges.conftest import Edges
 
 ASIDE = Queue("aside")
 """A queue that no worker serves."""
@@ -52,6 +52,7 @@ def captured(edges: Edges, tenant: TestTenant, task_name: str, **payload: Any) -
     with Connection(edges.site.broker.url) as connection:
         message = ASIDE.bind(connection.default_channel).get(no_ack=True)
         assert message is not None
+        assert message.body is not None
         body = message.body if isinstance(message.body, str) else bytes(message.body).decode()
         properties = {name: message.properties[name] for name in ("correlation_id", "reply_to")}
         return Message(body, dict(message.headers), properties)
@@ -59,9 +60,8 @@ def captured(edges: Edges, tenant: TestTenant, task_name: str, **payload: Any) -
 
 def put(edges: Edges, message: Message, **changed: Any) -> None:
     """Put a message where the worker takes its own from."""
-    kind = {"content_type": "application/json", "content_encoding": "utf-8", "delivery_mode": 2}
+    options: dict[str, Any] = {"content_type": "application/json", "content_encoding": "utf-8", "delivery_mode": 2}
+    options |= message.properties | changed
     with Connection(edges.site.broker.url) as connection:
-        Producer(connection.default_channel, auto_declare=False).publish(
-            message.body, exchange="", routing_key="default", headers=message.headers,
-            **(kind | message.properties | changed),
-        )  # fmt: skip
+        producer = Producer(connection.default_channel, auto_declare=False)
+        producer.publish(message.body, exchange="", routing_key="default", headers=message.headers, **options)

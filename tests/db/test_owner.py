@@ -1,14 +1,16 @@
-"""A body's connection is its own thread's: another may outlive the body, and no statement of it may slip in."""
+"""A body's connection is its own: another thread may outlive the body, another body may be another tenant's."""
 
 import asyncio
 import threading
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import attempts
-from db.errors import OtherThreadError
+from db.errors import ForeignConnectionError
 from db.roles import Role
 from db.session import platform_connection, session_on
 from tests.databases import Database, TestTenant
@@ -71,7 +73,7 @@ def test_another_thread_cannot_speak_on_a_bodys_connection(
 
         refused = in_a_thread(lambda: use(connection))
 
-        assert isinstance(refused, OtherThreadError)
+        assert isinstance(refused, ForeignConnectionError)
         attempts.finish(connection, result=None)
     assert effects(database) == 1
 
@@ -80,7 +82,7 @@ def test_another_thread_cannot_commit_what_the_body_did(database: Database, acme
     with body_of(start_one(acme)) as connection:
         connection.execute(WRITE)
 
-        assert isinstance(in_a_thread(connection.commit), OtherThreadError)
+        assert isinstance(in_a_thread(connection.commit), ForeignConnectionError)
         attempts.abandon(connection)
     assert effects(database) == 0
 
@@ -92,7 +94,7 @@ def test_another_thread_cannot_begin_the_bodys_transaction(acme: TestTenant) -> 
 
         refused = in_a_thread(lambda: session.execute(HELLO))
 
-        assert isinstance(refused, OtherThreadError)
+        assert isinstance(refused, ForeignConnectionError)
 
 
 def test_a_thread_of_its_own_speaks_on_a_connection_of_its_own(acme: TestTenant) -> None:
@@ -115,4 +117,34 @@ def test_another_thread_cannot_speak_on_an_async_bodys_connection(acme: TestTena
     async def _use(connection: object) -> None:
         await connection.execute(HELLO)  # type: ignore[attr-defined]
 
-    assert isinstance(run(body()), OtherThreadError)
+    assert isinstance(run(body()), ForeignConnectionError)
+
+
+def test_another_body_on_the_same_loop_cannot_speak_on_it(acme: TestTenant, zeta: TestTenant) -> None:
+    """As when both keep their job in a global variable."""
+    first, second = start_one(acme), start_one(zeta)
+    shared: list[AsyncConnection] = []
+    opened, told = asyncio.Event(), asyncio.Event()
+
+    async def keep() -> UUID:
+        async with test_fence_async.body_of(first) as connection:
+            shared.append(connection)
+            await connection.execute(HELLO)
+            opened.set()
+            await told.wait()
+            found: UUID = await connection.scalar(text("select partywall.current_tenant_id()"))
+            return found
+
+    async def take() -> None:
+        async with test_fence_async.body_of(second) as connection:
+            await connection.execute(HELLO)
+            await opened.wait()
+            with pytest.raises(ForeignConnectionError):
+                await shared[0].execute(HELLO)
+            told.set()
+
+    async def both() -> UUID:
+        kept, _ = await asyncio.gather(keep(), take())
+        return kept
+
+    assert run(both()) == acme.id
