@@ -64,7 +64,7 @@ def claim(
     An empty list means that someone else has the jobs or that they are over: drop the message.
 
     Raises:
-        TenantUnknownError, TenantSuspendedError, TenantDeletingError: nothing was claimed; the jobs stay.
+        TenantSuspendedError, TenantDeletingError: nothing was claimed; the jobs stay.
     """
     rows = connection.execute(
         _CLAIM,

@@ -8,9 +8,10 @@ import psycopg
 from psycopg.abc import Params, PQGen
 from psycopg.rows import TupleRow
 
+from db.body_statements import refuse_in_a_body
 from db.first_statement import execute_with_opening
 from db.opening import async_opening_pipeline, opening_pipeline
-from db.transaction_control import may_hold_several, refuse_several, refuse_transaction_control
+from db.transaction_control import may_hold_several, refuse_several
 
 
 class TenantCursor(psycopg.Cursor[TupleRow]):
@@ -42,7 +43,7 @@ class TenantCursor(psycopg.Cursor[TupleRow]):
         if connection.fence is None:
             yield
             return
-        refuse_transaction_control(query)
+        refuse_in_a_body(query)
         if not may_hold_several(query):
             yield
             return
@@ -71,7 +72,7 @@ def _check_alone(connection: Any, query: Any) -> None:
     """Refuse, while a fence stands, what could end the transaction where no pipeline keeps a text to one statement."""
     connection.require_owner()
     if connection.fence is not None:
-        refuse_transaction_control(query)
+        refuse_in_a_body(query)
         refuse_several(query)
 
 
@@ -112,7 +113,7 @@ class AsyncTenantCursor(psycopg.AsyncCursor[TupleRow]):
             if connection.fence is None:
                 yield
                 return
-            refuse_transaction_control(query)
+            refuse_in_a_body(query)
             if not may_hold_several(query):
                 yield
                 return

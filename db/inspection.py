@@ -27,9 +27,10 @@ def refuse_holes(connection: Connection) -> Sequence[Finding]:
     serious = audit(connection, schemas=schemas).at_least(Severity.HIGH)
     holes = [finding for finding in serious if _is_in(finding, schemas)]
     if holes:
+        fixes = dict.fromkeys(finding.fix for finding in holes if finding.fix)
         raise WallBrokenError(
             "; ".join(_told(finding) for finding in holes),
-            hint="Nothing was changed. To mend it: " + " ".join(dict.fromkeys(finding.fix or "" for finding in holes)),
+            hint=" ".join(["Nothing was changed.", *(["To mend it:"] if fixes else []), *fixes]),
         )
     return [finding for finding in serious if finding not in holes]
 

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError
 
 from db.bare_connection import bare_connection
 from db.context import TenantContext
-from db.seeding import MarkOf, Unseeded, seed
+from db.seeding import MARK_DIGITS, MarkOf, Unseeded, seed
 from db.snapshots import Snapshot, marks_in, snapshot
-from db.tables import Table, list_tables, parents_first
+from db.tables import Table, list_tables
 
 _PRUNABLE = text("""
     insert into partywall.jobs (
@@ -64,10 +64,9 @@ class Observer:
         tables = self.tables
         with self._transaction(context):
             # Jobs first: a table may name one.
-            of = ("partywall.jobs", "payload", 32)
-            ids = {"id": str(UUID(mark("partywall.jobs", "id", 32))), "payload": mark(*of), "result": mark(*of)}
-            self._connection.execute(_PRUNABLE, {"tenant_id": context.tenant_id, **ids})
-            return seed(self._connection, tables, tenant_id=context.tenant_id, mark=mark)
+            marks = {name: mark("partywall.jobs", MARK_DIGITS) for name in ("id", "payload", "result")}
+            self._connection.execute(_PRUNABLE, {"tenant_id": context.tenant_id, **marks})
+            return seed(self._connection, tables, context=context, mark=mark)
 
     def snapshot(self, context: TenantContext) -> Snapshot:
         """Return all rows of the tenant."""
@@ -96,23 +95,25 @@ class Observer:
 
     def erase(self, context: TenantContext) -> list[str]:
         """Delete every row of the tenant, and the tenant; return the tables that would not let go of theirs."""
-        held: list[str] = []
-        tables = reversed(parents_first(self._of_tenants))
+        left = [table.name for table in self._of_tenants]
+        before = len(left) + 1
         with self._transaction(context):
-            for table in tables:
-                try:
-                    with self._connection.begin_nested():
-                        self._connection.execute(
-                            text(f"delete from {table.name} where tenant_id = :tenant_id"),  # noqa: S608 - the catalog's
-                            {"tenant_id": context.tenant_id},
-                        )
-                except DBAPIError:
-                    held.append(table.name)
-            if not held:
-                self._connection.execute(
-                    text("delete from partywall.tenants where id = :tenant_id"), {"tenant_id": context.tenant_id}
-                )
-        return held
+            # Around and around: a row that is referred to goes once those that refer to it are gone.
+            while 0 < len(left) < before:
+                before = len(left)
+                left = [name for name in left if not self._delete(name, "tenant_id", context)]
+            if not left:
+                self._delete("partywall.tenants", "id", context)
+        return left
+
+    def _delete(self, table: str, column: str, context: TenantContext) -> bool:
+        delete = f"delete from {table.replace('%', '%%')} where {column} = %s"  # noqa: S608 - names of the catalog
+        try:
+            with self._connection.begin_nested():
+                self._connection.exec_driver_sql(delete, (context.tenant_id,))
+        except DBAPIError:
+            return False
+        return True
 
     @contextmanager
     def _transaction(self, context: TenantContext | None = None) -> Iterator[None]:

@@ -1,20 +1,27 @@
-"""A row in every table for a tenant, made by type, so that there is something of it that another could see."""
+"""A row in every table for a tenant, full of marks, so that there is something of it that another could see.
 
-from collections.abc import Callable, Mapping, Sequence
+The row is made up as the audit's probe makes up its own; then every value that may be any text gets a mark.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
-from db.seed_values import Value, is_recognisable, values_for
-from db.tables import TENANT_COLUMN, Column, ForeignKey, Table, parents_first
+from db.audit.probe.login import Player
+from db.audit.probe.rows import Rows, UnfillableError
+from db.audit.probe.search import Values
+from db.audit.probe.shape import TENANT_COLUMN, Column, load_tables
+from db.audit.probe.shape import Table as Shape
+from db.audit.probe.stage import Stage
+from db.audit.probe.standins import StandIn
+from db.context import TenantContext
+from db.tables import Table
 
-MOST_ATTEMPTS = 200
+MARK_DIGITS = 32
 
-MarkOf = Callable[[str, str, int], str]
-"""Returns so many hex digits for a table's column: unguessable, and known again when they are seen."""
+MarkOf = Callable[[str, int], str]
+"""Returns so many hex digits, 32 or 64, for a table: unguessable, and known again when they are seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,154 +32,57 @@ class Unseeded:
     reason: str
 
 
-def seed(connection: Connection, tables: Sequence[Table], *, tenant_id: UUID, mark: MarkOf) -> list[Unseeded]:
-    """Add one row of the tenant to every table that has tenants' rows; return the tables that would not take any.
+def seed(connection: Connection, tables: Sequence[Table], *, context: TenantContext, mark: MarkOf) -> list[Unseeded]:
+    """Add one row of the tenant to every table of tenants; return the tables that would not take any.
 
     In the connection's transaction, which has to be the tenant's where row-level security binds its login. The
     platform's own tables are left out.
     """
-    unseeded = []
-    made: dict[str, Mapping[str, str | None]] = {}
-    for table in parents_first([each for each in tables if each.has_tenant and not each.is_platform]):
-        reason = _Row(connection, table, tenant_id, mark, made).insert()
-        if reason is not None:
-            unseeded.append(Unseeded(table.name, reason))
+    shapes = load_tables(connection, [table.oid for table in tables if table.has_tenant and not table.is_platform])
+    # Whoever is connected acts: nobody's part is played here.
+    stage = Stage(connection, Player(name="", quoted="", is_superusers=False), lent=None)
+    tenant = StandIn(name=str(context.tenant_id), tenant_id=context.tenant_id, token=context.token)
+    rows = Rows(stage, dict(shapes))
+    filled, unseeded = [], []
+    for shape in shapes.values():
+        if shape.has_tenant:
+            try:
+                filled.append((shape, rows.of(shape, tenant).row))
+            except UnfillableError as error:
+                unseeded.append(Unseeded(shape.name, str(error)))
+    # Last: what a row refers to has its value by now, and PostgreSQL keeps it from being changed.
+    for shape, row in filled:
+        _mark(stage, shape, row, mark)
     return unseeded
 
 
-class _Row:
-    """One row in the making. `made` are those that were made before it, by their tables."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        table: Table,
-        tenant_id: UUID,
-        mark: MarkOf,
-        made: dict[str, Mapping[str, str | None]],
-    ) -> None:
-        self._connection = connection
-        self._table = table
-        self._tenant_id = tenant_id
-        self._made = made
-        self._columns = {column.name: column for column in table.columns}
-        self._values: dict[str, list[Value]] = {
-            column.name: values_for(column, table.checks, lambda name, digits: mark(table.name, name, digits))
-            for column in table.columns
-            if not column.is_computed and column.name != TENANT_COLUMN
-        }
-
-    def insert(self) -> str | None:
-        """Return None when the row is there, else why it is not."""
-        fixed, missing = self._references()
-        if missing is not None:
-            return missing
-        # First as full of marks as can be; then with nothing but what is required.
-        reason = None
-        for is_wanted in (is_recognisable, lambda _: False):
-            reason = self._try(fixed, [each for each in self._values if self._is_filled(each, fixed, is_wanted)])
-            if reason is None:
-                return None
-        return reason
-
-    def _is_filled(self, name: str, fixed: Mapping[str, object], is_wanted: Callable[[Column], bool]) -> bool:
-        column = self._columns[name]
-        return name not in fixed and ((column.is_required and not column.has_default) or is_wanted(column))
-
-    def _references(self) -> tuple[dict[str, str | None], str | None]:
-        """Return the values of the foreign keys' columns, and what is missing where a required one has no row."""
-        fixed: dict[str, str | None] = {TENANT_COLUMN: str(self._tenant_id)}
-        for key in self._table.foreign_keys:
-            own = [name for name in key.columns if name != TENANT_COLUMN]
-            if not own:
-                continue
-            found = self._row_of(key)
-            if found is None and any(self._columns[name].is_required for name in own):
-                return fixed, f"it has to name a row of {key.table}, and there is none"
-            values = dict.fromkeys(key.columns) if found is None else dict(zip(key.columns, found, strict=True))
-            fixed |= {name: values[name] for name in own}
-        return fixed, None
-
-    def _row_of(self, key: ForeignKey) -> Sequence[str | None] | None:
-        made = self._made.get(key.table)
-        if made is not None:
-            # Our own before any other: what is unique together with it is then new too.
-            return [made[name] for name in key.referenced]
-        targets = ", ".join(f"cast({_quoted(name)} as text)" for name in key.referenced)
-        # The row has to be this tenant's wherever the key says whose it is.
-        pairs = zip(key.columns, key.referenced, strict=True)
-        whose = [_quoted(theirs) for own, theirs in pairs if own == TENANT_COLUMN]
-        condition = f" where {whose[0]} = %s" if whose else ""
-        row = self._connection.exec_driver_sql(
-            f"select {targets} from {_escaped(key.table)}{condition} limit 1",  # noqa: S608 - names of the catalog
-            (self._tenant_id,) if whose else (),
-        ).one_or_none()
-        return None if row is None else list(row)
-
-    def _try(self, fixed: Mapping[str, str | None], filled: Sequence[str]) -> str | None:
-        for name in filled:
-            if not self._values[name]:
-                return f"no value is known for {name} of type {self._columns[name].type}"
-        turns = dict.fromkeys(filled, 0)
-        reason = None
-        for _ in range(MOST_ATTEMPTS):
-            row = {**fixed, **{name: self._values[name][turn]() for name, turn in turns.items()}}
-            refusal = self._insert(row)
-            if refusal is None:
-                return None
-            reason = refusal.reason
-            if not self._turn(turns, [each for each in refusal.columns if each in turns]):
+def _mark(stage: Stage, shape: Shape, row: Values, mark: MarkOf) -> None:
+    now = dict(row)
+    for name, column in shape.columns.items():
+        for value in _marked(column, lambda digits: mark(shape.name, digits)):
+            matching = " and ".join(f"{shape.columns[known].quoted}::text = %s" for known in now)
+            update = f"update {shape.name} set {column.quoted} = cast(%s as {column.type}) where {matching}"  # noqa: S608
+            answer = stage.keep(f"{update} returning {column.quoted}::text", value, *now.values())
+            if answer.rows:
+                now[name] = answer.rows[0][0]
                 break
-        return reason
-
-    def _turn(self, turns: dict[str, int], columns: Sequence[str]) -> bool:
-        """Go on to the next combination of values for these columns; False when there is none left."""
-        for name in columns:
-            turns[name] += 1
-            if turns[name] < len(self._values[name]):
-                return True
-            turns[name] = 0
-        return False
-
-    def _insert(self, row: Mapping[str, str | None]) -> "_Refusal | None":
-        names = ", ".join(_quoted(name) for name in row)
-        values = ", ".join(f"cast(cast(%s as text) as {_escaped(self._columns[name].type)})" for name in row)
-        told = ", ".join(f"cast({_quoted(name)} as text)" for name in self._columns)
-        insert = f"insert into {_escaped(self._table.name)} ({names}) values ({values}) returning {told}"  # noqa: S608
-        try:
-            with self._connection.begin_nested():
-                kept = self._connection.exec_driver_sql(insert, tuple(row.values())).one()
-        except DBAPIError as error:
-            return self._refusal(error.orig, row)
-        self._made[self._table.name] = dict(zip(self._columns, kept, strict=True))
-        return None
-
-    def _refusal(self, error: Any, row: Mapping[str, object]) -> "_Refusal":
-        diagnosis = error.diag
-        reason = f"{error.sqlstate} {diagnosis.message_primary}"
-        checked = next((each for each in self._table.checks if each.name == diagnosis.constraint_name), None)
-        if checked is not None:
-            return _Refusal(reason, list(checked.columns))
-        if diagnosis.datatype_name:
-            # A domain says no: which of its columns it was, nobody tells.
-            of_domain = [name for name in row if self._columns[name].type.endswith(diagnosis.datatype_name)]
-            return _Refusal(reason, of_domain)
-        # A value that does not fit its column or is taken: nobody tells which. Another may do, where a trigger that
-        # says no, for one, would say it again.
-        return _Refusal(reason, list(row) if error.sqlstate.startswith(("22", "23505")) else [])
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    reason: str
-    columns: Sequence[str]
-    """Those to try other values in."""
-
-
-def _quoted(name: str) -> str:
-    return _escaped('"' + name.replace('"', '""') + '"')
-
-
-def _escaped(spelled: str) -> str:
-    # psycopg reads % in a statement with parameters.
-    return spelled.replace("%", "%%")
+def _marked(column: Column, mark: Callable[[int], str]) -> list[str]:
+    """Return what to try in a column, best first; nothing where no mark has a place."""
+    room = column.max_length or 10_000
+    if column.name == TENANT_COLUMN or column.is_generated or column.labels or room < MARK_DIGITS:
+        return []
+    match column.base_type:
+        case "uuid":
+            return [mark(MARK_DIGITS)]
+        case "bytea":
+            # 32 bytes are what a digest has.
+            return [rf"\x{mark(64)}", rf"\x{mark(MARK_DIGITS)}"]
+        case "json" | "jsonb":
+            return [f'{{"mark": "{mark(MARK_DIGITS)}"}}', f'["{mark(MARK_DIGITS)}"]', f'"{mark(MARK_DIGITS)}"']
+    if column.category == "S":
+        word = mark(MARK_DIGITS)
+        texts = [word, mark(64), f"{word}@example.com", f"https://example.com/{word}", f"{word}.example.com"]
+        return [text for text in texts if len(text) <= room]
+    return []

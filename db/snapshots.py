@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from db.tables import TENANT_COLUMN, Table
+from db.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,12 @@ class Change:
         """How many rows it was, at least."""
         return max(self.added, self.removed)
 
-    def __str__(self) -> str:
-        parts = {"added or changed": self.added, "removed or changed": self.removed}
-        if self.added == self.removed:
-            parts = {"changed": self.added}
-        return ", ".join(f"{count} {what}" for what, count in parts.items() if count)
+    @property
+    def verb(self) -> str:
+        """What was done to them."""
+        if self.added and self.removed:
+            return "changed"
+        return "added" if self.added else "removed"
 
 
 def snapshot(connection: Connection, tables: Sequence[Table], *, tenant_id: UUID, mark_pattern: str) -> Snapshot:
@@ -84,19 +85,12 @@ def marks_in(connection: Connection, tables: Sequence[Table], *, mark_pattern: s
 
 
 def _question(table: Table) -> str:
-    ids = ", ".join(f't."{name}"::text' for name in _own_ids(table))
+    ids = ", ".join(f"t.{name}::text" for name in table.own_ids)
     return (
         f"select '{_literal(table.name)}', md5(t::text), array[{_escaped(ids)}]::text[], "  # noqa: S608 - the catalog's
         f"array(select found.mark[1] from regexp_matches(t::text, %s, 'gi') as found (mark)) "
-        f"from {_escaped(table.name)} as t where t.{TENANT_COLUMN} = %s"
+        f"from {_escaped(table.name)} as t where t.tenant_id = %s"
     )
-
-
-def _own_ids(table: Table) -> list[str]:
-    """Return the columns that tell one row from any other anywhere: the UUIDs of its key, but for references."""
-    referring = {name for key in table.foreign_keys for name in key.columns}
-    uuids = {column.name for column in table.columns if column.base == "uuid"}
-    return [name for name in table.primary_key if name in uuids - referring - {TENANT_COLUMN}]
 
 
 def _literal(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from db.errors import PartywallError
 
 _WORD = re.compile(r"[a-z_]+", re.IGNORECASE)
+_LINE_END = re.compile(r"[\r\n]")
 _ALWAYS = ("commit", "end", "abort", "begin", "start")
 
 
@@ -33,6 +34,11 @@ def refuse_transaction_control(query: Any) -> None:
             second, _ = _next_word(rest)
         if second != "to":
             raise _refusal(first)
+
+
+def first_word(query: Any) -> str:
+    """Return the word that says what kind of statement it is, in lower case; empty where there is none."""
+    return _next_word(_text(query))[0]
 
 
 def may_hold_several(query: Any) -> bool:
@@ -71,7 +77,8 @@ def _next_word(text: str) -> tuple[str, str]:
         if text[position].isspace() or text[position] == ";":
             position += 1
         elif text.startswith("--", position):
-            position = (text.find("\n", position) + 1) or len(text)
+            # A carriage return ends a comment too: what follows one is a statement to the server.
+            position = ending.end() if (ending := _LINE_END.search(text, position)) else len(text)
         elif text.startswith("/*", position):
             position = _end_of_comment(text, position)
         else:

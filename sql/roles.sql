@@ -60,10 +60,10 @@ begin
         where pronamespace = 'pg_catalog'::regnamespace
           and (
             proname like 'lo\_%'
+            or proname like 'pg\_stat\_get\_backend\_%'
             or proname in (
                 'loread', 'lowrite', 'lo_export', 'lo_import',
-                'pg_terminate_backend', 'pg_cancel_backend',
-                'pg_stat_get_activity', 'pg_stat_get_backend_activity', 'pg_stat_get_backend_idset'
+                'pg_terminate_backend', 'pg_cancel_backend', 'pg_stat_get_activity'
             )
           )
     loop

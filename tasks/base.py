@@ -21,8 +21,8 @@ from tasks.execution import run_message
 from tasks.headers import token_of
 from tasks.job import Job
 from tasks.message import JobMessage
-from tasks.reception import RECEPTION
 from tasks.message_on_loop import carrying, message_on_loop
+from tasks.reception import STRATEGY
 from tasks.rejection import rejected
 from tasks.signatures import plain, plain_message
 from tasks.stamping import ITEMS_HINT, stamp
@@ -38,7 +38,7 @@ class TenantTask(Task[Any, Any]):
     Called as a function (`write_note(job, note)`) it is just its body, which is what a unit test wants.
     """
 
-    Request = RECEPTION
+    Strategy = STRATEGY
     declaration: TaskDeclaration
     # Celery logs them as one line: what there is to say was logged already, or stands in the job's row.
     throws = (PartywallError,)
@@ -154,5 +154,5 @@ class TenantTask(Task[Any, Any]):
 class PlatformTask(Task[Any, Any]):
     """A task declared `tenantless=True`: it opens no context and can reach no tenant's row."""
 
-    Request = RECEPTION
+    Strategy = STRATEGY
     declaration: TaskDeclaration

@@ -9,12 +9,12 @@ from tasks.errors import TaskDeclarationError
 from tasks.job import Job
 
 
-def check_kind(body: Body, name: str, *, tenantless: bool) -> None:
+def check_kind(body: Body, name: str, *, tenantless: bool, autoretry: bool = False) -> None:
     """Raise where nothing would await the body, or where it would await what cannot be awaited.
 
     Raises:
-        TaskDeclarationError: an `async def` body takes an AsyncJob, another takes a Job, and one without a tenant or
-            with a `yield` is neither.
+        TaskDeclarationError: an `async def` body takes an AsyncJob, another takes a Job; without a tenant, with a
+            `yield` or with `autoretry_for` there is no `async def`.
     """
     if inspect.isasyncgenfunction(body) or inspect.isgeneratorfunction(body):
         raise TaskDeclarationError("a body with a yield never begins", task=name, hint="Return what it yields.")
@@ -24,6 +24,12 @@ def check_kind(body: Body, name: str, *, tenantless: bool) -> None:
             "a tenantless task cannot be async def: Celery runs it by its own rules and would await nothing",
             task=name,
             hint="Write it as def; it may call asyncio.run() itself.",
+        )
+    if is_async and autoretry:
+        raise TaskDeclarationError(
+            "autoretry_for sees what a body raises when it is called, and an async def body raises when it is awaited",
+            task=name,
+            hint="Jobs are tried max_attempts times by themselves; in a call, raise self.retry(exc=error).",
         )
     given = [hint for hint in get_type_hints(body).values() if hint in (Job, AsyncJob)]
     if not tenantless and (Job if is_async else AsyncJob) in given:

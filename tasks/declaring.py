@@ -44,7 +44,7 @@ def task(
     """
 
     def declare(body: Body) -> Any:
-        check_kind(body, name, tenantless=tenantless)
+        check_kind(body, name, tenantless=tenantless, autoretry="autoretry_for" in celery_options)
         declaration = TaskDeclaration.of(
             body,
             name=name,

@@ -15,7 +15,6 @@ from db.errors import (
     PartywallError,
     TenantDeletingError,
     TenantSuspendedError,
-    TenantUnknownError,
     TokenExpiredError,
 )
 from db.roles import Role
@@ -68,7 +67,7 @@ def _claim(connection: Connection, declaration: TaskDeclaration, message: JobMes
     facts = {"task": declaration.name, "jobs": [str(job_id) for job_id in message.job_ids]}
     try:
         claimed = _claim_once(connection, declaration, message, worker)
-    except (TenantUnknownError, TenantSuspendedError, TenantDeletingError) as refusal:
+    except (TenantSuspendedError, TenantDeletingError) as refusal:
         raise rejected("message_refused", refusal, **facts) from None
     except DBAPIError as error:
         if not error.connection_invalidated:

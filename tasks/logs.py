@@ -40,6 +40,8 @@ def configure_logging(service: str, *, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # It writes down every address it asks for, and what a body asks for is the tenant's.
+    logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
 
 
 def _name_service(service: str) -> Any:

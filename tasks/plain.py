@@ -9,7 +9,7 @@ from celery.exceptions import Retry, TaskPredicate
 from db.errors import NoTenantError, PartywallError
 from tasks.discretion import failure_of, kind_of, place_of, retry_without_text
 from tasks.headers import tenant_of
-from tasks.reception import RECEPTION
+from tasks.reception import STRATEGY
 
 log = structlog.get_logger(__name__)
 
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 class PlainTask(Task[Any, Any]):
     """A task without a tenant, as a step of a tenant's canvas too. Celery's own tasks are of this kind."""
 
-    Request = RECEPTION
+    Strategy = STRATEGY
     # What it returns may be what a tenant's task returned before.
     resultrepr_maxsize = -1
     throws = (PartywallError,)

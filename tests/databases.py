@@ -73,9 +73,9 @@ def make_template(server: EmbeddedPostgres) -> None:
     migrate(server.url(Role.MIGRATOR.login, PASSWORD, TEMPLATE))
 
 
-def clone(server: EmbeddedPostgres, name: str) -> Database:
+def clone(server: EmbeddedPostgres, name: str, *, template: str = TEMPLATE) -> Database:
     """Return a new database like the template."""
-    _maintain(server, f"create database {name} template {TEMPLATE}")
+    _maintain(server, f"create database {name} template {template}")
     # Rights on the database itself are not part of a template.
     bootstrap(server.admin_url(name), logins={})
     return Database(server=server, name=name)

@@ -86,6 +86,6 @@ def _line(text: str, *, indent: int = 0, style: str = "") -> None:
 
 def _prose(text: str, *, indent: int, style: str = "") -> None:
     if out.is_terminal:
-        out.print(Padding(Text(printable(text), style=style), (0, 0, 0, indent)))
+        out.print(Padding(Text(printable(text), style=style), (0, 0, 0, indent), expand=False))
     else:
         _line(text, indent=indent, style=style)

@@ -42,7 +42,8 @@ def _refuse_inhabited() -> None:
     with operator_connection() as connection:
         others = [tenant.slug for tenant in list_tenants(connection) if not tenant.slug.startswith(SLUG_PREFIX)]
     if others:
+        named = f"1 tenant, {others[0]}" if len(others) == 1 else f"{len(others)} tenants, {others[0]} for one"
         raise RefusedError(
-            f"this database has {len(others)} tenants, such as {others[0]}, and every task would be run beside them",
+            f"this database has {named}, and every task would be run beside it with made-up payloads",
             hint="Prove on a database of its own, with --embedded for instance; or say --yes.",
         )

@@ -1,7 +1,7 @@
 """Mending what was found: what `partywall audit --fix` does."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -37,7 +37,14 @@ def fix_database(
         repairs = fix(connection, audit(connection, schemas=schemas, roles=roles).findings)
         report = audit(connection, schemas=schemas, roles=roles)
         connection.commit()
-    return repairs, report
+    # REVOKE by somebody who is not the owner only warns.
+    left = {finding.fix for finding in report.findings}
+    return [
+        replace(repair, refused="it changed nothing; let the object's owner or a superuser run it")
+        if repair.refused is None and repair.sql in left
+        else repair
+        for repair in repairs
+    ], report
 
 
 def fix(connection: Connection, findings: Iterable[Finding]) -> list[Repair]:

@@ -5,13 +5,16 @@ select
     'role ' || logins.name as object,
     null as part,
     logins.name as role,
-    'is a member of ' || roles.rolname as message,
-    edges.mend as fix
+    case when memberships.role = logins.oid then 'is' else format('can become %s, which is', members.rolname) end
+    || ' a member of ' || string_agg(roles.rolname, ', ' order by roles.rolname) as message,
+    format(
+        'revoke %s from %s;', string_agg(quote_ident(roles.rolname), ', ' order by roles.rolname), members.oid::regrole
+    ) as fix
 from memberships
 inner join logins on memberships.login = logins.oid
-inner join pg_catalog.pg_roles as roles on memberships.role = roles.oid
-left join edges
-    on memberships.login = edges.login
-    and memberships.role = edges.role
+inner join pg_catalog.pg_roles as members on memberships.role = members.oid
+inner join pg_catalog.pg_auth_members as grants on memberships.role = grants.member
+inner join pg_catalog.pg_roles as roles on grants.roleid = roles.oid
 where roles.rolname like 'pg\_%'
-  and roles.rolname <> 'pg_database_owner'
+  and members.rolname not like 'pg\_%'
+group by logins.oid, logins.name, memberships.role, members.oid, members.rolname

@@ -1,8 +1,9 @@
 -- Starts an attempt of each job that the message names, and returns what the worker needs to run it,
 -- with a token that is good for this attempt only. No row: someone else has it, or it is over; drop the
--- message. A forged message fails here: it must know the nonce of a dispatched job and name its task.
+-- message. A forged message fails here: it must know the nonce of a dispatched job and name its task; whoever
+-- does not is told nothing, not even whether there is such a tenant.
 --
--- Raises PW004 to PW006 when the tenant may not work; the jobs stay and are sent again when it may.
+-- Raises PW005 or PW006 when the tenant may not work (PW004 has no job to wait); the jobs stay and are sent again.
 create or replace function partywall.claim(
     tenant uuid, job_ids uuid[], nonce uuid, task text, claimed_by text, lease interval
 )
@@ -19,11 +20,17 @@ as $$
 declare
     runs_for_deleted boolean;
 begin
-    select coalesce(bool_and(jobs.runs_for_deleted), false) into runs_for_deleted
+    select bool_and(jobs.runs_for_deleted) into runs_for_deleted
     from partywall.jobs as jobs
     where jobs.tenant_id = claim.tenant
-      and jobs.id = any(claim.job_ids);
+      and jobs.id = any(claim.job_ids)
+      and jobs.state = 'dispatched'
+      and jobs.dispatch_nonce = claim.nonce
+      and jobs.task_name = claim.task;
 
+    if runs_for_deleted is null then
+        return;
+    end if;
     perform partywall_private.require_active_tenant(claim.tenant, runs_for_deleted);
 
     return query

@@ -133,7 +133,6 @@ begin
             inner join pg_class as sources on source = sources.oid
             where source <> relation
               and sources.relkind in ('r', 'p', 'f', 'm')
-              and not partywall_guard.is_shared(source)
               and (
                   sources.relrowsecurity
                   or exists (

@@ -1,18 +1,6 @@
 -- What the event triggers and the deferred trigger do. All of it runs as the superuser who installed it, calls nothing
--- that anyone else owns, and may be called by nobody.
-
--- Puts a table behind the wall. Event triggers do not fire in this role of replication, so our own ALTERs are not
--- watched; and only a superuser may switch to it, so it is no way out for anyone else.
-create or replace function partywall_guard.arm(relation oid)
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-set session_replication_role = replica
-as $$
-begin
-    perform partywall_guard.protect(relation::regclass);
-end
-$$;
+-- that anyone else owns, and may be called by nobody. protect() alters tables, so they watch themselves: what it has
+-- not done yet is one doubt more, which is none any more when it is settled.
 
 -- Leaves a thing that is wrong now to the end of the transaction, where it must be right.
 create or replace function partywall_guard.doubt(suspect oid)
@@ -72,13 +60,12 @@ begin
         from families
         inner join pg_class as relations on families.relation = relations.oid
         where relations.relkind in ('r', 'p', 'v', 'm', 'f')
-          and relations.relpersistence <> 't'
         group by families.relation
     loop
         select faults.mends_itself into mends_itself
         from partywall_guard.fault(suspect) as faults;
         if found and is_new and mends_itself then
-            perform partywall_guard.arm(suspect);
+            perform partywall_guard.protect(suspect::regclass);
         elsif found then
             perform partywall_guard.doubt(suspect);
         end if;
@@ -126,7 +113,7 @@ begin
     where doubts.relation = new.relation;
     if exists (select from partywall_guard.fault(new.relation) where mends_itself) then
         begin
-            perform partywall_guard.arm(new.relation);
+            perform partywall_guard.protect(new.relation::regclass);
         exception when object_in_use then
             -- A foreign key of its rows waits for the commit as well. Once more, behind it.
             if new.is_second then

@@ -83,7 +83,7 @@ class Evidence:
     def _wrote(self, book: MarkBook) -> Iterator[Leak]:
         if self.other.id not in self.heard.late:
             for change in compare(self.before[self.other.id], self.after[self.other.id]):
-                yield Leak(LeakKind.WROTE, f"wrote rows of the other tenant in {change.table}: {change}")
+                yield Leak(LeakKind.WROTE, f"{change.verb} rows of the other tenant in {change.table}")
         for table, spelled in self.shared:
             mark = book.get(spelled)
             if mark is not None:

@@ -16,7 +16,7 @@ ID_PLACEHOLDER = str(UUID(PLACEHOLDER))
 """The same where an id is wanted."""
 
 _IN_TEXT = re.compile(PATTERN.encode(), re.IGNORECASE)
-_RAW = re.compile(re.escape(bytes.fromhex(PREFIX)) + rb".{12}", re.DOTALL)
+_RAW = re.compile(re.escape(bytes.fromhex(PREFIX)))
 _UUID = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -72,7 +72,7 @@ class MarkBook:
     def find(self, data: bytes) -> Iterator[Mark]:
         """Yield the marks that stand in `data`: in text as hex or as a UUID, or as the bytes they spell."""
         found = [*(match[0].decode() for pattern in (_IN_TEXT, _UUID) for match in pattern.finditer(data))]
-        found += [match[0].hex() for match in _RAW.finditer(data)]
+        found += [data[match.start() :][:length].hex() for match in _RAW.finditer(data) for length in (16, 32)]
         for spelled in found:
             mark = self.get(spelled)
             if mark is not None:

@@ -57,10 +57,11 @@ class _Proof:
         self._succeeded: set[str] = set()
 
     def over(self, payloads: Sequence[Any]) -> TaskReport:
-        self._runner.prepare(is_async=self._declaration.is_async)
+        self._runner.warm_up(is_async=self._declaration.is_async)
         is_whole = True
         try:
             for payload in payloads:
+                self._runner.seed()
                 for tenant, other in self._runner.turns:
                     self._enter(self._runner.run(self._declaration, payload, tenant, other))
         except (ArrangementFailedError, NotInTimeError) as error:
@@ -80,7 +81,9 @@ class _Proof:
             self._succeeded.add(label)
         elif report.reason is None:
             error = evidence.job.get("error") or {}
-            report.reason = f"{error.get('type', evidence.state)}: {error.get('message', '')}"
+            # The rest of a message of PostgreSQL's is the statement.
+            said = str(error.get("message", "")).partition("\n")[0]
+            report.reason = f"{error.get('type', evidence.state)}: {said}"
 
     def _judge(self, *, is_whole: bool) -> None:
         report = self._report

@@ -63,17 +63,20 @@ class Runner:
         for tenant in pair:
             self.book.own(tenant.id, [str(tenant.id)], "rows")
 
-    def prepare(self, *, is_async: bool) -> None:
-        """Give both tenants rows to lose, and open the connection that all jobs are going to meet."""
+    def seed(self) -> None:
+        """Give both tenants rows to lose, however many they have lost."""
         for tenant in self._pair:
             self.unseeded = self._site.observer.seed(tenant.context, mark=partial(self._mark, tenant))
+
+    def warm_up(self, *, is_async: bool) -> None:
+        """Open the connection that all jobs are going to meet, and see what is on any."""
         self._shared = set(self._site.observer.shared_marks())
         if is_async not in self._always_there:
             self._always_there[is_async] = set()
             _, found = self.look(self._pair[0], is_async=is_async)
             self._always_there[is_async] = set(found)
 
-    def _mark(self, tenant: ProofTenant, table: str, column: str, digits: int) -> str:
+    def _mark(self, tenant: ProofTenant, table: str, digits: int) -> str:
         return self.book.make(tenant.id, table, digits=digits)
 
     def run(self, declaration: TaskDeclaration, payload: Any, tenant: ProofTenant, other: ProofTenant) -> Evidence:

@@ -172,7 +172,8 @@ SEEN = [
         plant=f"""
             {GOOD} alter table app.t add constraint one_id unique (id);
             create table app.child (
-                tenant_id uuid not null default partywall.current_tenant_id(), id uuid not null default partywall.uuid7(),
+                tenant_id uuid not null default partywall.current_tenant_id(),
+                id uuid not null default partywall.uuid7(),
                 t_id uuid, primary key (tenant_id, id), constraint of_t foreign key (t_id) references app.t (id)
             );
             select partywall.protect('app.child');

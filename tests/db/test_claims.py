@@ -8,7 +8,7 @@ import pytest
 from db import attempts
 from db.attempts import Attempt
 from db.engine import dispose_engines
-from db.errors import TenantDeletingError, TenantSuspendedError, TenantUnknownError
+from db.errors import TenantDeletingError, TenantSuspendedError
 from db.roles import Role
 from db.session import platform_connection
 from tests.databases import Database, TestTenant
@@ -80,9 +80,15 @@ def test_a_claim_for_a_tenant_that_may_not_work_is_refused_and_the_job_stays(
     assert database.ask("select id, state from partywall.jobs") == [(job_id, "dispatched")]
 
 
-def test_a_claim_for_an_unknown_tenant_is_refused(database: Database) -> None:
-    with pytest.raises(TenantUnknownError):
-        claim(uuid4(), uuid4(), uuid4())
+@pytest.mark.parametrize("status", ["active", "suspended", "deleting"])
+def test_a_claim_without_the_nonce_does_not_tell_whether_there_is_such_a_tenant(
+    status: str, database: Database, acme: TestTenant
+) -> None:
+    job_id = enqueue_one(acme)
+    dispatch_all()
+    database.do("update partywall.tenants set status = :status", status=status)
+
+    assert claim(acme.id, job_id, uuid4()) == claim(uuid4(), uuid4(), uuid4()) == []
 
 
 def test_the_claims_order_is_the_messages(acme: TestTenant, database: Database) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import attempts
 from db.attempts import Attempt
+from db.body_statements import BodyStatementError
 from db.engine import dispose_async_engines
 from db.errors import LeaseLostError
 from db.roles import Role
@@ -171,7 +172,7 @@ def test_a_zombie_cannot_keep_what_it_wrote_by_committing_in_sql(
         async with body_of(zombie) as connection:
             await connection.execute(WRITE)
             take_away(database, zombie)
-            with pytest.raises((TransactionControlError, DBAPIError)):
+            with pytest.raises((TransactionControlError, BodyStatementError, DBAPIError)):
                 await connection.exec_driver_sql(ending)
             with pytest.raises((LeaseLostError, DBAPIError)):
                 await connection.commit()

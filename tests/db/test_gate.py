@@ -92,8 +92,10 @@ def test_a_login_that_could_do_more_than_its_role_is_refused(gift: str, role: Ro
         (f"create table app.mine ({COLUMNS}); alter table app.mine owner to {{login}}", r"table app\.mine"),
         ("create schema mine authorization {login}", "schema mine"),
         (
-            "create function app.mine() returns int language sql as 'select 1';"
-            " alter function app.mine() owner to {login}",
+            (
+                "create function app.mine() returns int language sql as 'select 1';"
+                " alter function app.mine() owner to {login}"
+            ),
             r"routine app\.mine\(\)",
         ),
         ("create sequence public.mine; alter sequence public.mine owner to {login}", "sequence mine"),
@@ -129,8 +131,10 @@ def test_another_roles_login_is_refused_with_the_setting_to_change(
 HOLES = [
     "alter table app.files disable row level security",
     "create policy wider on app.files using (true); drop policy tenant_isolation_always on app.files",
-    ("create view app.all_files as select * from app.files; alter view app.all_files owner to postgres;"
-    " grant select on app.all_files to partywall_worker, partywall_api, partywall_dispatcher, partywall_scheduler"),
+    (
+        "create view app.all_files as select * from app.files; alter view app.all_files owner to postgres;"
+        " grant select on app.all_files to partywall_worker, partywall_api, partywall_dispatcher, partywall_scheduler"
+    ),
 ]
 
 

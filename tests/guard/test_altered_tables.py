@@ -61,6 +61,12 @@ MADE_SOMETHING_ELSE = [
         " using (tenant_id = (select partywall.current_tenant_id()))"
     ),
     (
+        "drop policy tenant_isolation on app.made;"
+        " create policy tenant_isolation on app.made for update"
+        " using (tenant_id = (select partywall.current_tenant_id()))"
+        " with check (tenant_id = (select partywall.current_tenant_id()))"
+    ),
+    (
         "drop policy tenant_isolation_always on app.made;"
         " create policy tenant_isolation_always on app.made as permissive"
         " using (tenant_id = (select partywall.current_tenant_id()))"

@@ -19,7 +19,7 @@ from tests.guard.walls import COLUMNS, stands
         "drop function partywall_guard.watch() cascade",
         "create or replace function partywall_guard.watch() returns event_trigger language plpgsql as 'begin end'",
         "alter function partywall_guard.watch() rename to gone",
-        "select partywall_guard.arm('app.files'::regclass)",
+        "select partywall_guard.doubt('app.files'::regclass)",
         "select partywall_guard.protect('partywall.tenants')",
         "drop policy tenant_isolation on partywall_guard.template",
         "alter table partywall_guard.template disable row level security",

@@ -134,9 +134,11 @@ def test_other_schemas_and_temporary_tables_are_nobodys_business(
     owner: psycopg.Connection, superuser: psycopg.Connection, database: Database
 ) -> None:
     owner.execute("create schema elsewhere create table plain (tenant_id uuid, id int)")
+    owner.execute(f"create table app.made ({COLUMNS})".encode())
     superuser.execute("create temporary table passing (id int)")
+    superuser.execute("create temporary table child () inherits (app.made)")
 
-    assert database.ask("select relrowsecurity from pg_class where relname = 'plain'") == [(False,)]
+    assert database.ask("select relrowsecurity from pg_class where relname in ('plain', 'child')") == [(False,)] * 2
 
 
 PARTITIONS = {

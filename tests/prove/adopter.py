@@ -18,7 +18,7 @@ create table app.notes (
 select partywall.protect('app.notes');
 """,
     "shop/__init__.py": "",
-    "shop/tasks.py": '''
+    "shop/tasks.py": """
 from pydantic import BaseModel
 from sqlalchemy import text
 
@@ -51,12 +51,12 @@ def search(job: Job, payload: Search) -> list[str]:
 @task("notes.refuse")
 def refuse(job: Job, payload: Search) -> None:
     raise ValueError("never on a Monday")
-''',
+""",
 }
 
 TESTS = {
     "tests/conftest.py": 'pytest_plugins = ["tasks.testing"]\n',
-    "tests/test_notes.py": '''
+    "tests/test_notes.py": """
 from sqlalchemy import text
 
 from db.roles import Role
@@ -104,5 +104,5 @@ def test_a_leak_fails(assert_isolated: AssertIsolated) -> None:
 
 def test_a_failure_is_no_proof(assert_isolated: AssertIsolated) -> None:
     assert_isolated(refuse)
-''',
+""",
 }

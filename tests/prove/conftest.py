@@ -1,13 +1,14 @@
 """A proof's site on a database with the adopter's tables of these tests, one for each module."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from cli.stack.broker import Broker
+from cli.stack.ports import any_free_port
 from cli.stack.postgres import EmbeddedPostgres
 from db.engine import dispose_engines
 from db.migrate import migrate
@@ -15,7 +16,7 @@ from db.roles import Role
 from tasks.proof.runner import Runner
 from tasks.proof.site import ProofSite
 from tasks.proof.tenants import ProofTenant
-from tests.databases import Database, clone, drop
+from tests.databases import PASSWORD, Database, clone, drop
 
 SQL = Path(__file__).parent / "sql"
 
@@ -51,21 +52,32 @@ def proven_database(postgres: EmbeddedPostgres, task_module: str) -> Iterator[Da
         yield database
 
 
-@pytest.fixture(scope="module")
-def proof_site(
-    proven_database: Database, broker: Broker, task_module: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ProofSite]:
-    """Dispatcher and worker, tapped. Watched by a superuser."""
-    with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setenv("PARTYWALL_ADMIN_DATABASE_URL", proven_database.admin_url)
-        patch.setenv("PARTYWALL_BROKER_URL", broker.url)
+@contextmanager
+def proof_site_on(database: Database, broker_url: str, task_module: str, directory: Path) -> Iterator[ProofSite]:
+    """Run dispatcher and worker, tapped, and watch as a superuser."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARTYWALL_ADMIN_DATABASE_URL", database.admin_url)
+        patch.setenv("PARTYWALL_BROKER_URL", broker_url)
         patch.setenv("PARTYWALL_TASK_MODULES", task_module)
         import_module(task_module)
-        yield stack.enter_context(ProofSite.running(tmp_path_factory.mktemp("proof")))
+        with ProofSite.running(directory) as site:
+            yield site
 
 
-NewRunner = Callable[[], Runner]
+@pytest.fixture(scope="module")
+def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker for the module: its worker serves the usual queues, and has them to itself."""
+    with Broker(tmp_path_factory.mktemp("broker"), any_free_port(), PASSWORD).running() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def proof_site(
+    proven_database: Database, own_broker: Broker, task_module: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ProofSite]:
+    """The module's system."""
+    with proof_site_on(proven_database, own_broker.url, task_module, tmp_path_factory.mktemp("proof")) as site:
+        yield site
 
 
 @pytest.fixture

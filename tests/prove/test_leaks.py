@@ -24,7 +24,7 @@ ALL_NOTES = """
     [
         ("leaky.reads_a_board", LeakKind.READ, "read app.board of the other tenant"),
         ("leaky.awaits_a_board", LeakKind.READ, "read app.board of the other tenant"),
-        ("leaky.writes_for_others", LeakKind.WROTE, "wrote rows of the other tenant in app.board: 1 changed"),
+        ("leaky.writes_for_others", LeakKind.WROTE, "changed rows of the other tenant in app.board"),
         ("leaky.shares", LeakKind.SHARED, "left a value of the payload in app.cache, which all tenants see"),
         ("leaky.remembers", LeakKind.KEPT, "the result of its job holds app.notes of the other tenant"),
         ("leaky.goes_back", LeakKind.ENTERED, "entered the other tenant with a token kept from an earlier job"),

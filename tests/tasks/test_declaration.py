@@ -141,8 +141,9 @@ def test_an_async_body_is_told_from_another() -> None:
         (yields, {}, "a body with a yield never begins"),
         (yields_at_once, {}, "a body with a yield never begins"),
         (tenantless, {"tenantless": True}, "a tenantless task cannot be async def"),
+        (awaits, {"autoretry_for": (ValueError,)}, "autoretry_for sees what a body raises when it is called"),
     ],
-    ids=["async with a Job", "def with an AsyncJob", "async generator", "generator", "tenantless"],
+    ids=["async with a Job", "def with an AsyncJob", "async generator", "generator", "tenantless", "autoretry"],
 )
 def test_a_body_that_nobody_could_run_is_refused_where_it_is_written(
     body: Any, options: dict[str, Any], why: str

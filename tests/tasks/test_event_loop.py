@@ -141,6 +141,4 @@ def test_a_closed_loop_has_let_go_of_its_connections(database: Database) -> None
     pid = run_on_loop(backend)
     close_loop()
 
-    wait_until(
-        lambda: not database.ask("select 1 from pg_stat_activity where pid = :pid", pid=pid), timeout_seconds=10
-    )
+    wait_until(lambda: not database.ask("select 1 from pg_stat_activity where pid = :pid", pid=pid), timeout_seconds=10)

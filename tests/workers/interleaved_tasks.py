@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from celery import chain, group
 from pydantic import BaseModel
 from sqlalchemy import text
 
@@ -185,6 +186,22 @@ def calls(job: Job, payload: Note) -> None:
     write_async.delay(body=f"{payload.body}, published")
     write_async.apply(kwargs={"body": f"{payload.body}, applied"})
     retries_a_call.delay(body=f"{payload.body}, retried")
+
+
+@task("interleaved.publishes_a_canvas", max_attempts=1)
+async def publishes_a_canvas(job: AsyncJob, payload: Note) -> None:
+    """Publish a chain with a group inside, and a call that puts another in its place."""
+    first, *parts, last = (write_async.si(body=f"{payload.body}, step {number}") for number in range(1, 5))
+    chain(first, group(parts), last).delay()
+    replaces_itself.delay(body=payload.body)
+
+
+@task("interleaved.replaces_itself", max_attempts=1, bind=True)
+async def replaces_itself(self: Any, job: AsyncJob, payload: Note) -> None:
+    """Write a note, and have another call go on."""
+    job.session.add(NoteRow(body=f"{payload.body}, replaced"))
+    await asyncio.sleep(0)
+    self.replace(write_async.si(body=f"{payload.body}, in its place"))
 
 
 @task("interleaved.retries_a_call", max_attempts=1, bind=True, max_retries=2)

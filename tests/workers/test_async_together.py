@@ -24,6 +24,8 @@ def site(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -
     modules = f"{interleaved_tasks.NAME},{async_probe_tasks.NAME}"
     with Site.running(postgres, directory, task_modules=modules, name="together") as running:
         create_notes(running.database)
+        # A group inside a chain is joined by its results.
+        running.environment["PARTYWALL_RESULT_BACKEND_URL"] = running.broker.url
         running.start_all("--pool=threads", f"--concurrency={2 * BODIES + 2}")
         yield running
 
@@ -108,6 +110,19 @@ def test_calls_of_async_tasks_run_in_their_publishers_tenant(
 
     for tenant in tenants:
         expected = sorted(f"{tenant.slug}, {how}" for how in ("applied", "published", "retried in try 2"))
+        wait_until(lambda who=tenant, rows=expected: rows_of(who) == rows, timeout_seconds=20)  # type: ignore[misc]
+
+
+def test_a_canvas_that_an_async_body_publishes_stays_in_its_tenant(
+    site: Site, tenants: tuple[TestTenant, TestTenant]
+) -> None:
+    started = [site.enqueue(each, "interleaved.publishes_a_canvas", {"body": each.slug}) for each in tenants]
+    for tenant, job_id in zip(tenants, started, strict=True):
+        assert site.wait(tenant, job_id).state == "succeeded"
+
+    for tenant in tenants:
+        steps = ("in its place", "replaced", *(f"step {number}" for number in range(1, 5)))
+        expected = [f"{tenant.slug}, {step}" for step in steps]
         wait_until(lambda who=tenant, rows=expected: rows_of(who) == rows, timeout_seconds=20)  # type: ignore[misc]
 
 

@@ -16,6 +16,7 @@ import pytest
 from cli.stack.broker import Broker
 from cli.stack.ports import any_free_port
 from cli.stack.postgres import EmbeddedPostgres
+from db.credentials import ApiKey
 from db.dsn import setting_name
 from db.roles import Role
 from tests.databases import Database, clone, drop
@@ -186,25 +187,42 @@ def test_who_starts_before_its_database_is_refused_when_it_comes_with_a_hole(
     start: Start, late: tuple[Database, Callable[[], None]]
 ) -> None:
     database, open_ = late
-    port = str(any_free_port())
-    waiting = {kind: start(kind, PARTYWALL_API_PORT=port) for kind in KINDS}
-    for process in waiting.values():
+    waiting = [start(kind) for kind in KINDS if kind != "api"]
+    for process in waiting:
         process.wait_for_line("database_unreachable_at_start", timeout_seconds=60)
-    waiting["api"].wait_for_line("api_listens")
     open_()
     database.do("alter table app.files disable row level security")
 
-    def is_asked() -> bool:
-        try:
-            assert httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 503
-        except httpx.TransportError:
-            # Ended in the middle of the answer.
-            return waiting["api"].popen.poll() is not None
-        return False
-
-    wait_until(is_asked, timeout_seconds=30)
-    for process in waiting.values():
+    for process in waiting:
         assert "app.files" in reason(process)
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/v1/jobs"])
+def test_an_api_that_started_before_its_database_asks_with_its_first_request(
+    path: str, start: Start, late: tuple[Database, Callable[[], None]]
+) -> None:
+    database, open_ = late
+    port = any_free_port()
+    api = start("api", PARTYWALL_API_PORT=str(port))
+    api.wait_for_line("api_listens", timeout_seconds=60)
+    headers = {"Authorization": f"Bearer {ApiKey.new().spell()}"}
+
+    def ask() -> int | None:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}{path}", headers=headers, trust_env=False).status_code
+        except httpx.TransportError:
+            return None  # not listening yet, or ended in the middle of its answer
+
+    wait_until(lambda: ask() == 503, timeout_seconds=30)
+    open_()
+    database.do("alter table app.files disable row level security")
+
+    def has_ended() -> bool:
+        assert ask() in (503, None)
+        return api.popen.poll() is not None
+
+    wait_until(has_ended, timeout_seconds=30)
+    assert "app.files" in reason(api)
 
 
 def test_an_agent_that_is_told_to_stop_while_it_waits_stops(

@@ -39,7 +39,7 @@ cross join lateral (
               and uses.refclassid in (
                   'pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass, 'pg_catalog.pg_type'::regclass
               )
-              and uses.refobjid is distinct from to_regprocedure('partywall.current_tenant_id()')
+              and uses.refobjid not in (select tenant_function.oid from tenant_function)
         ) as has_strangers
     from (values (spelled.using_text), (spelled.check_text)) as texts (expression)
     where texts.expression is not null

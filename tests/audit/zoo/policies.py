@@ -31,7 +31,8 @@ DEFECTS = [
         check="policy-always-true",
         name="for one command and one role",
         plant=f"{GOOD} drop policy tenant_isolation_always on app.t;"
-        " create policy peek on app.t for select to partywall_api using (true); grant select on app.t to partywall_api;",
+        " create policy peek on app.t for select to partywall_api using (true);"
+        " grant select on app.t to partywall_api;",
         clean=f"{GOOD} grant select on app.t to partywall_api;",
         part="policy peek",
         also=frozenset({("restrictive-policy-missing", "app.t"), ("permissive-policies-combined", "app.t")}),
@@ -138,8 +139,8 @@ DEFECTS = [
     Defect(
         check="policy-not-canonical",
         name="a function of the same name in another schema",
-        plant="create function app.current_tenant_id() returns uuid stable parallel safe language sql as 'select null::uuid';"
-        + shadowed("tenant_id = (select app.current_tenant_id())"),
+        plant="create function app.current_tenant_id() returns uuid stable parallel safe"
+        " language sql as 'select null::uuid';" + shadowed("tenant_id = (select app.current_tenant_id())"),
         clean=shadowed(CANONICAL),
         part="policy p",
     ),

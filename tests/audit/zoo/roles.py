@@ -24,7 +24,8 @@ DEFECTS = [
     Defect(
         check="role-bypasses-rls",
         name="BYPASSRLS, two memberships away",
-        plant="create role dumper bypassrls; create role between; grant dumper to between; grant between to partywall_dispatcher;",
+        plant="create role dumper bypassrls; create role between;"
+        " grant dumper to between; grant between to partywall_dispatcher;",
         clean="create role between; grant between to partywall_dispatcher;",
         object="role partywall_dispatcher",
         role="partywall_dispatcher",

@@ -1,7 +1,7 @@
 """Running systems for the edges of Celery: each broker, with results that join chords natively and with others."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +16,14 @@ from cli.stack.postgres import EmbeddedPostgres
 from tasks.application import TenantCelery
 from tasks.publisher import publishing_as
 from tests.databases import PASSWORD, TestTenant, make_tenant
-from tests.isolation.edges import body_tasks, walks
+from tests.isolation.edges import body_tasks, state_tasks, walks
 from tests.isolation.edges.footprints import create_footprints
 from tests.isolation.edges.watching import Watcher
 from tests.servers.rabbitmq import rabbitmq
 from tests.site import AnyBroker, Site
 from tests.waiting import wait_until
+
+MODULES = ",".join([walks.NAME, body_tasks.NAME, state_tasks.NAME])
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,10 @@ class Edges:
         """Enqueue a job that takes the walk; return its id."""
         return self.site.enqueue(tenant, "edges.take", {"walk": walk, "word": word})
 
-    def call(self, tenant: TestTenant, task_name: str, **payload: Any) -> str:
+    def call(self, tenant: TestTenant, task_name: str, *, link: Sequence[Any] = (), **payload: Any) -> str:
         """Publish a call as a producer does, outside of any task; return its id."""
         with publishing_as(tenant.context, label=tenant.slug):
-            return str(self.producer.send_task(task_name, kwargs=payload).id)
+            return str(self.producer.send_task(task_name, kwargs=payload, link=list(link)).id)
 
     def ended(self, call: str) -> str | None:
         """Return how the call ended as far as Flower knows, None while it has not."""
@@ -93,7 +95,7 @@ def running_edges(
         Site.running(
             postgres,
             directory,
-            task_modules=f"{walks.NAME},{body_tasks.NAME}",
+            task_modules=MODULES,
             name=f"{name}_{setting.name}",
             broker=broker,
         ) as site,

@@ -25,6 +25,13 @@ def run(system: Edges, task_name: str, **payload: str) -> JobRow:
     return system.site.run(system.tenants[0], task_name, payload)
 
 
+def tries(system: Edges, task_name: str, word: str) -> dict[str, str]:
+    """Run the job and return what became of each of its tries."""
+    job = run(system, task_name, word=word)
+    assert job.result is not None, job.error
+    return dict(job.result["tries"])
+
+
 def settle(system: Edges) -> None:
     """Return when nothing waits any more that was enqueued or published before."""
     for _ in range(2):
@@ -57,19 +64,18 @@ def test_an_enqueued_job_is_rolled_back_with_the_body_and_a_published_call_is_no
 
 
 def test_a_thread_publishes_as_the_tenant_on_purpose_only(system: Edges) -> None:
-    job = run(system, "bodies.publish_elsewhere", word="elsewhere")
+    tried = tries(system, "bodies.publish_elsewhere", "elsewhere")
     wait_until(lambda: steps(system, "elsewhere"), timeout_seconds=20)
     settle(system)
 
-    assert set(job.result["tries"].values()) == {"NoTenantError"}
-    assert len(job.result["tries"]) == 3
+    assert list(tried.values()) == ["NoTenantError"] * 3
     assert steps(system, "elsewhere") == Counter(["on purpose"])
 
 
 def test_nothing_is_published_that_calls_a_tenants_task_as_a_function(system: Edges) -> None:
-    job = run(system, "bodies.publish_for_each_item", word="each item")
+    tried = tries(system, "bodies.publish_for_each_item", "each item")
 
-    assert set(job.result["tries"].values()) == {"NoTenantError"}
+    assert list(tried.values()) == ["NoTenantError"] * 4
     assert steps(system, "each item") == Counter()
 
 

@@ -204,11 +204,11 @@ def test_no_task_of_celerys_and_no_plain_one_starts_a_tenants_task_for_a_forger(
 @pytest.mark.parametrize("follower", LEADING_ASTRAY)
 def test_a_message_that_leads_to_a_tenants_task_without_a_token_is_refused_whole(system: Edges, follower: str) -> None:
     word = f"after {follower}"
-    before = system.site.worker.output().count("FollowerWithoutTokenError")
+    before = system.site.worker.output().count("without a token for it: edges.step")
     message = LEADING_ASTRAY[follower](word)
     put(system, message)
     wait_until(
-        lambda: system.site.worker.output().count("FollowerWithoutTokenError") > before,
+        lambda: system.site.worker.output().count("without a token for it: edges.step") > before,
         timeout_seconds=20,
     )
 

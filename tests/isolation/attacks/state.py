@@ -1,0 +1,79 @@
+"""What must be the same after an attack as before: B's rows, the catalog, the roles. Read by a superuser."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from tests.isolation.attacks.planting import TENANT_TABLES
+
+if TYPE_CHECKING:
+    from tests.isolation.attacks.field import Field
+
+
+@dataclass(frozen=True)
+class State:
+    """One checksum per thing."""
+
+    sums: Mapping[str, str]
+
+    def changed_since(self, before: "State") -> list[str]:
+        """Return the names of what is not as it was."""
+        return [name for name, value in self.sums.items() if before.sums.get(name) != value]
+
+
+# pg_default_acl is left out: what a role grants on objects it may never create has no effect.
+_CATALOGS = {
+    "relations": (
+        "select oid, relname, relnamespace, relowner, relacl::text, relrowsecurity, relforcerowsecurity, reloptions"
+        " from pg_class where relpersistence <> 't' and relnamespace <> 'pg_toast'::regnamespace"
+    ),
+    "columns": "select attrelid, attname, attacl::text from pg_attribute where attacl is not null",
+    "functions": "select oid, proname, proowner, proacl::text, md5(prosrc), proconfig::text from pg_proc",
+    "schemas": "select oid, nspname, nspowner, nspacl::text from pg_namespace where nspname !~ '^pg_(toast_)?temp'",
+    "policies": "select polname, polrelid, pg_get_expr(polqual, polrelid), polroles::text from pg_policy",
+    "triggers": "select tgname, tgrelid, tgenabled from pg_trigger where not tgisinternal",
+    "rules": "select rulename, ev_class from pg_rewrite",
+    "event triggers": "select evtname, evtenabled from pg_event_trigger",
+    "roles": "select * from pg_authid",
+    "memberships": "select roleid, member from pg_auth_members",
+    "role settings": "select * from pg_db_role_setting",
+    "databases": "select datname, datacl::text, datdba from pg_database where datname = current_database()",
+    "extensions": "select extname from pg_extension",
+    "casts and operators": "select oid from pg_operator where oid > 16383 union all select oid from pg_cast where oid > 16383",
+    "publications": "select pubname from pg_publication",
+    "slots": "select slot_name from pg_replication_slots",
+    "foreign": "select fdwname from pg_foreign_data_wrapper union all select srvname from pg_foreign_server",
+    "large objects": "select oid, lomowner, lomacl::text from pg_largeobject_metadata",
+    "large object pages": "select * from pg_largeobject",
+    "prepared transactions": "select gid from pg_prepared_xacts",
+    "tenants": "select * from partywall.tenants",
+    "API keys": "select * from partywall_private.api_keys",
+    "signing keys": "select * from partywall_private.signing_keys",
+}
+
+
+def _sum(query: str) -> str:
+    return f"(select md5(coalesce(string_agg(each::text, '|' order by each::text), '')) from ({query}) as each)"
+
+
+def _query() -> str:
+    rows = {
+        f"rows of B in {table}": f"select tableoid, * from {table} where tenant_id = %(b)s" for table in TENANT_TABLES
+    }
+    named = ", ".join(f'{_sum(query)} as "{name.replace("%", "%%")}"' for name, query in (rows | _CATALOGS).items())
+    return f"select {named}"
+
+
+_QUERY = _query()
+
+
+def take_state(field: "Field") -> State:
+    """Return how everything is now."""
+    try:
+        cursor = field.admin.execute(_QUERY, {"b": field.b.id})  # type: ignore[call-overload]
+    except psycopg.Error as error:
+        return State({"what is there to read": str(error)})
+    row = cursor.fetchone()
+    return State({column.name: value for column, value in zip(cursor.description, row, strict=True)})

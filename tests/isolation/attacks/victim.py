@@ -1,0 +1,76 @@
+"""A session of tenant B in the middle of its work: what the other sessions of its role must not see, stop or block."""
+
+from typing import Any
+
+import psycopg
+
+from db.context import TenantContext
+from db.roles import Role
+from tests.databases import Database
+from tests.isolation.attacks.planting import canary
+
+LOCK_KEY = 7_446_132
+
+
+class Victim:
+    """B's own session: it holds a lock and just ran a query that nobody else may read."""
+
+    def __init__(self, database: Database, context: TenantContext, *, note_id: str) -> None:
+        self._url = database.url(Role.WORKER)
+        self._context = context
+        self._note_id = note_id
+        self.query_canary = canary("query")
+        self._connection: psycopg.Connection[Any] | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._work.info.backend_pid
+
+    def open(self) -> None:
+        """Begin the work, in a session of its own."""
+        self.close()
+        self._connection = psycopg.connect(self._url, autocommit=True, application_name="victim")
+        ask = self._connection.execute
+        ask("begin")
+        ask("select partywall.enter(%s)", (self._context.token,))
+        ask("set local lock_timeout = '300ms'")
+        ask("select pg_advisory_xact_lock(%s)", (LOCK_KEY,))
+        ask("savepoint before")
+        self._speak()
+
+    def close(self) -> None:
+        """End the session."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def is_well(self) -> bool:
+        """Return whether the session is the same, with all its locks."""
+        try:
+            held = self._work.execute(
+                "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
+            ).fetchone()
+            self._speak()
+        except psycopg.Error:
+            return False
+        return held == (1,)
+
+    def can_work(self) -> bool:
+        """Return whether B can change and delete its own rows at this moment, without waiting for anybody."""
+        try:
+            self._work.execute("update app.notes set body = body where id = %s", (self._note_id,))
+            self._work.execute("delete from app.comments where note_id = %s", (self._note_id,))
+            self._work.execute("delete from app.notes where id = %s", (self._note_id,))
+            self._work.execute("rollback to savepoint before")
+            self._speak()
+        except psycopg.Error:
+            return False
+        return True
+
+    def _speak(self) -> None:
+        # Its text stands in pg_stat_activity until the next one.
+        self._work.execute(f"select '{self.query_canary}'")
+
+    @property
+    def _work(self) -> "psycopg.Connection[Any]":
+        assert self._connection is not None
+        return self._connection

@@ -1,0 +1,122 @@
+"""What can be taken out of the wall, one thing at a time, to show that an attack is one and that it would be noticed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from db import engine
+from db.engine import dispose_engines
+
+if TYPE_CHECKING:
+    from tests.isolation.attacks.field import Field
+
+
+@dataclass(frozen=True)
+class Weakness:
+    """A hole, made by a superuser or in the code, and closed again after the test."""
+
+    name: str
+    make: tuple[str, ...] = ()
+    undo: tuple[str, ...] = ()
+    patch: Callable[[pytest.MonkeyPatch], None] | None = None
+
+    @contextmanager
+    def made(self, field: "Field") -> Iterator[None]:
+        """Make the hole while the block runs."""
+        with ExitStack() as stack:
+            if self.patch is not None:
+                self.patch(stack.enter_context(pytest.MonkeyPatch.context()))
+                stack.callback(dispose_engines)
+                dispose_engines()
+            stack.callback(_execute, self.undo, field)
+            _execute(self.make, field)
+            yield
+
+
+@contextmanager
+def weakened(field: "Field", weaknesses: Sequence[Weakness]) -> Iterator[None]:
+    """Make all the holes while the block runs."""
+    with ExitStack() as stack:
+        for each in weaknesses:
+            stack.enter_context(each.made(field))
+        yield
+
+
+def _execute(statements: Sequence[str], field: "Field") -> None:
+    field.victim.close()  # its locks would be in the way; `Field.refresh()` lets it work again
+    for statement in statements:
+        filled: Any = statement.replace("{database}", field.database.name)
+        field.admin.execute(filled)
+
+
+_TABLES = ("app.notes", "app.reminders", "app.comments", "app.accounts", "app.events", "app.events_2026", "app.files",
+           "app.file_chunks", "app.orders", "app.rejected_rows", "partywall.jobs", "partywall.tenants")  # fmt: skip
+
+NO_POLICIES = Weakness(
+    "row-level security is off",
+    tuple(f"alter table {table} disable row level security" for table in _TABLES),
+    tuple(f"alter table {table} enable row level security" for table in _TABLES),
+)
+SUPERUSER = Weakness(
+    "the worker is a superuser",
+    ("alter role partywall_worker superuser",),
+    ("alter role partywall_worker nosuperuser",),
+)
+BACKUP_MEMBER = Weakness(
+    "the worker is a member of the backup role",
+    ("grant partywall_backup to partywall_worker",),
+    ("revoke partywall_backup from partywall_worker",),
+)
+
+
+def granted(*grants: str) -> Weakness:
+    """Return the weakness of rights that the worker should not have: `granted("select on pg_stat_activity")`."""
+    return Weakness(
+        f"granted: {', '.join(grants)}",
+        tuple(f"grant {grant} to partywall_worker" for grant in grants),
+        tuple(f"revoke {grant} from partywall_worker" for grant in grants),
+    )
+
+
+def _function(name: str, body: str) -> str:
+    return (
+        f"create or replace function {name} language plpgsql stable parallel safe security definer "
+        f"set search_path = pg_catalog, pg_temp as $body$ {body} $body$"
+    )
+
+
+_CURRENT_TENANT = "partywall.current_tenant_id() returns uuid"
+_VERIFY = "partywall_private.verify(token text, out tenant_id uuid, out subject text)"
+
+
+def _keeping(make: str, kept: str) -> Weakness:
+    """Return a weakness that replaces one function and puts it back from the catalog."""
+    save = f"create table if not exists public.kept as select pg_get_functiondef('{kept}'::regprocedure) as definition"
+    put_back = "do $do$ begin execute (select definition from public.kept); end $do$"
+    return Weakness(f"{kept} is another", (save, make), (put_back, "drop table public.kept"))
+
+
+PLAIN_SETTING = _keeping(
+    _function(_CURRENT_TENANT, "begin return nullif(current_setting('partywall.token', true), '')::uuid; end"),
+    "partywall.current_tenant_id()",
+)
+"""The policy that most of the world uses: the setting holds the tenant's id."""
+
+NO_SIGNATURE = _keeping(
+    _function(
+        _VERIFY,
+        "begin tenant_id := (string_to_array(token, '.'))[3]::uuid; subject := (string_to_array(token, '.'))[4]; end",
+    ).replace("security definer ", ""),
+    "partywall_private.verify(text)",
+)
+"""Tokens are read and believed: no signature, key or expiry counts."""
+
+
+def _careless_reset(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(engine, "_on_reset", lambda dbapi_connection, record, state: dbapi_connection.rollback())
+
+
+CARELESS_POOL = Weakness("connections go back to the pool as they are", patch=_careless_reset)
