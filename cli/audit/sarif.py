@@ -49,7 +49,7 @@ def sarif_log(report: AuditReport) -> dict[str, Any]:
 def _rule(check: Check) -> dict[str, Any]:
     return {
         "id": check.id,
-        "shortDescription": {"text": check.id.replace("-", " ").capitalize()},
+        "shortDescription": {"text": check.title},
         "fullDescription": {"text": check.why},
         "help": {"text": f"{check.why} See docs/reference/audit.md."},
         "defaultConfiguration": {"level": _LEVELS[check.severity]},

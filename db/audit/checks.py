@@ -17,7 +17,7 @@ from db.sql_files import SqlFile
 FixedBy = Literal["owner", "superuser", "hand"]
 
 _HEADER = re.compile(
-    r"-- (?P<severity>critical|high|medium|low), fixed by (?P<fixer>the owner|a superuser|hand)"
+    r"-- (?P<title>.*)\n-- (?P<severity>critical|high|medium|low), fixed by (?P<fixer>the owner|a superuser|hand)"
     r"(?P<tenants_only>, not for shared tables)?\n(?P<why>(?:-- .*\n)+)"
 )
 _FIXERS: dict[str, FixedBy] = {"the owner": "owner", "a superuser": "superuser", "hand": "hand"}
@@ -32,6 +32,8 @@ class Check:
     """One question. Its rows are what is wrong."""
 
     id: str
+    title: str
+    """What it finds."""
     severity: Severity
     fixed_by: FixedBy
     why: str
@@ -50,10 +52,11 @@ def _parse(file: SqlFile) -> Check:
     head = _HEADER.match(file.text)
     if head is None:
         raise CheckInvalidError(
-            file=file.path, hint="Begin with: -- high, fixed by the owner; then, also as comment, why it matters."
+            file=file.path, hint="Begin with three comments: what it finds; `high, fixed by the owner`; why it matters."
         )
     return Check(
         id=file.path.rpartition("/")[2].removesuffix(".sql"),
+        title=head["title"],
         severity=Severity(head["severity"]),
         fixed_by=_FIXERS[head["fixer"]],
         why=" ".join(line.removeprefix("-- ") for line in head["why"].splitlines()),

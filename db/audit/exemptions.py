@@ -18,24 +18,28 @@ from db.audit.severity import Severity
 
 WITHOUT_REASON = Check(
     "exemption-without-reason",
+    "An exemption that does not say why.",
     Severity.MEDIUM,
     "hand",
     "Nobody can tell later whether it is still right. It counts for nothing until it says why.",
 )
 UNREADABLE = Check(
     "exemption-unreadable",
+    "A comment that begins with `partywall:` and cannot be read.",
     Severity.MEDIUM,
     "hand",
     "It was meant to exempt something and exempts nothing.",
 )
 UNKNOWN = Check(
     "exemption-for-unknown-check",
+    "An exemption from a check that does not exist.",
     Severity.MEDIUM,
     "hand",
     "It was meant to exempt something and exempts nothing: no check has this name.",
 )
 UNUSED = Check(
     "exemption-unused",
+    "An exemption that exempts nothing.",
     Severity.LOW,
     "hand",
     "What it exempted is gone. Left in place it would hide the same thing should it come back.",

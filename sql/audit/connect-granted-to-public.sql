@@ -1,3 +1,4 @@
+-- PUBLIC may connect to the database.
 -- low, fixed by a superuser
 -- Every login of this server may connect, also those of other applications.
 select

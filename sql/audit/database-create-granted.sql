@@ -1,3 +1,4 @@
+-- A service's login may create schemas.
 -- high, fixed by a superuser
 -- Whoever may create schemas plants functions and tables of its own, and makes others run them.
 select

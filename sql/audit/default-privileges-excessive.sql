@@ -1,3 +1,4 @@
+-- What is created later is granted more than reading and writing rows.
 -- high, fixed by the owner
 -- What is created tomorrow is granted by itself: TRUNCATE or TRIGGER on every new table, EXECUTE on every new
 -- function.

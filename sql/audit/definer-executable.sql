@@ -1,3 +1,4 @@
+-- A service's login may call a SECURITY DEFINER function.
 -- high, fixed by the owner
 -- A SECURITY DEFINER function acts with the rights of its owner. Whoever may call it does what the function lets it.
 select

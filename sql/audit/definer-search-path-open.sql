@@ -1,3 +1,4 @@
+-- A SECURITY DEFINER function whose search_path does not end in pg_temp, or depends on the caller.
 -- medium, fixed by the owner
 -- PostgreSQL looks for tables in pg_temp first unless it is named last: a temporary table can stand in for a real one.
 select

@@ -1,3 +1,4 @@
+-- A SECURITY DEFINER function without a search_path of its own.
 -- high, fixed by the owner
 -- Without a search_path of its own a SECURITY DEFINER function looks names up where its caller says, and runs what the
 -- caller put there.

@@ -1,3 +1,4 @@
+-- A trigger on a tenant table that runs a SECURITY DEFINER function.
 -- high, fixed by hand, not for shared tables
 -- The trigger function runs with its owner's rights on every write of every tenant, and sees what the writer may not.
 select

@@ -1,3 +1,4 @@
+-- A foreign key to a tenant table that does not pair tenant_id with tenant_id.
 -- high, fixed by hand, not for shared tables
 -- PostgreSQL checks foreign keys past row-level security: a tenant learns which ids others have, and can pin their
 -- rows.

@@ -1,3 +1,4 @@
+-- A service's login may use a foreign server.
 -- medium, fixed by a superuser
 -- With USAGE on a foreign server a login may map itself to an account on the other side and reach whatever that one
 -- reaches.

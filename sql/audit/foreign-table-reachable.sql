@@ -1,3 +1,4 @@
+-- A service's login may use a foreign table.
 -- high, fixed by the owner, not for shared tables
 -- A foreign table cannot have row-level security, and reads with whatever rights its user mapping has on the other
 -- side.

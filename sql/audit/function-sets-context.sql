@@ -1,3 +1,4 @@
+-- A function that sets row_security, a role or a token for as long as it runs.
 -- high, fixed by hand
 -- While such a function runs, row-level security, the role or the tenant is another than the caller's.
 select

@@ -1,3 +1,4 @@
+-- The owner of a schema whose new functions PUBLIC may execute.
 -- medium, fixed by the owner
 -- PostgreSQL lets PUBLIC execute every new function. The first SECURITY DEFINER function is everybody's before anybody
 -- revokes it.

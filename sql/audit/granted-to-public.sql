@@ -1,3 +1,4 @@
+-- A table, view or sequence with a right for PUBLIC.
 -- medium, fixed by the owner
 -- PUBLIC is every login of this server, also those that nobody has thought of yet.
 select

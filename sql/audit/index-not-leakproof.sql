@@ -1,3 +1,4 @@
+-- An index on something that row-level security keeps PostgreSQL from looking up.
 -- low, fixed by hand, not for shared tables
 -- Under row-level security PostgreSQL looks into an index only with operators that cannot leak what they compare.
 -- Others (enum, numeric, jsonb, lower()) make it read all of the tenant's rows.

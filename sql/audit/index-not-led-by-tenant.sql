@@ -1,3 +1,4 @@
+-- A tenant table without an index that begins with tenant_id.
 -- low, fixed by hand, not for shared tables
 -- Every query filters by tenant. Without an index that begins with it, each reads the rows of all tenants, and EXPLAIN
 -- ANALYZE counts them.

@@ -1,3 +1,4 @@
+-- A function that is declared LEAKPROOF, and did not come with an extension.
 -- high, fixed by the owner
 -- A function that is declared leakproof is called before the policies are: it gets to see rows of other tenants.
 select

@@ -1,3 +1,4 @@
+-- A service's login may read a materialized view.
 -- high, fixed by the owner, not for shared tables
 -- A materialized view holds what its owner saw, and cannot have row-level security: everybody who may read it reads
 -- all of it.

@@ -1,3 +1,4 @@
+-- A tenant table with row-level security and no permissive policy.
 -- medium, fixed by the owner, not for shared tables
 -- Row-level security without a permissive policy shows nobody anything: tasks succeed over zero rows.
 select

@@ -1,3 +1,4 @@
+-- A service's login may set a parameter that is a superuser's.
 -- high, fixed by a superuser
 -- Such a parameter can turn triggers and foreign keys off, or put what is bound, tokens too, into a log.
 select

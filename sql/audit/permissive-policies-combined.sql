@@ -1,3 +1,4 @@
+-- Several permissive policies for one login and one command.
 -- medium, fixed by hand, not for shared tables
 -- Permissive policies are combined with OR: the widest of them decides.
 select

@@ -1,3 +1,4 @@
+-- A table without tenant_id that has policies, and row-level security off.
 -- critical, fixed by the owner
 -- Somebody wrote policies and believes that they hold. While row-level security is off, none does.
 select

@@ -1,3 +1,4 @@
+-- A permissive policy that is `true`, and no restrictive policy beside it.
 -- critical, fixed by the owner, not for shared tables
 -- A policy that is true for every row lets every tenant read or write everybody's.
 select

@@ -1,3 +1,4 @@
+-- A policy whose WITH CHECK is not its USING.
 -- high, fixed by the owner, not for shared tables
 -- What may be written must be what may be read. With a wider WITH CHECK an UPDATE without WHERE hands rows to another
 -- tenant.

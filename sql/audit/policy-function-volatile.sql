@@ -1,3 +1,4 @@
+-- A policy that calls a volatile or parallel unsafe function.
 -- medium, fixed by hand, not for shared tables
 -- A volatile function keeps a policy from using any index, a parallel unsafe one keeps every query from running in
 -- parallel.

@@ -1,3 +1,4 @@
+-- A login with rights on a table, and no policy for it.
 -- medium, fixed by the owner, not for shared tables
 -- A login with rights on the table and no policy sees nothing: its statements succeed over zero rows.
 select

@@ -1,3 +1,4 @@
+-- A policy that says something else than partywall.protect() writes.
 -- high, fixed by the owner, not for shared tables
 -- Only the expression that partywall.protect() writes is known to be right. Any other is one that somebody has to
 -- prove.

@@ -1,3 +1,4 @@
+-- A permissive policy that does not look at tenant_id, and no restrictive policy beside it.
 -- critical, fixed by the owner, not for shared tables
 -- A policy that does not look at tenant_id decides by something that other tenants' rows may have, too.
 select

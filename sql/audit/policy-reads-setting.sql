@@ -1,3 +1,4 @@
+-- A policy that reads a setting.
 -- high, fixed by the owner, not for shared tables
 -- Any SQL may call set_config(). A policy that believes a setting believes whoever speaks last.
 select

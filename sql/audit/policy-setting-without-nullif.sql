@@ -1,3 +1,4 @@
+-- A policy that reads a setting and takes the empty string for a value.
 -- medium, fixed by the owner, not for shared tables
 -- After a transaction that set it, a setting is the empty string, not null: a cast of it fails, and as text it is a
 -- tenant.

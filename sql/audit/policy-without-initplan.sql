@@ -1,3 +1,4 @@
+-- A policy that asks for the tenant without a sub-select.
 -- medium, fixed by the owner, not for shared tables
 -- Asked without a sub-select, the question is asked once per row instead of once per statement: seven times slower.
 select

@@ -1,3 +1,4 @@
+-- A service's login has a right in partywall_private.
 -- critical, fixed by the owner
 -- Whoever reads a signing key, or may call what signs, makes itself a token for any tenant.
 select

@@ -1,3 +1,4 @@
+-- A service's login has REFERENCES, TRIGGER or MAINTAIN.
 -- high, fixed by the owner
 -- REFERENCES tells which values exist, TRIGGER attaches code that runs for every tenant, MAINTAIN locks everybody out.
 select

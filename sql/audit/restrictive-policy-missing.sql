@@ -1,3 +1,4 @@
+-- A permissive policy without the restrictive one beside it.
 -- high, fixed by the owner, not for shared tables
 -- The restrictive twin keeps a second permissive policy, added one day by mistake, from opening the table.
 select

@@ -1,3 +1,4 @@
+-- A table with tenant_id and without row-level security.
 -- critical, fixed by the owner, not for shared tables
 -- Without row-level security every statement reads and writes every tenant's rows, whatever its context.
 select

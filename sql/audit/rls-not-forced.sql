@@ -1,3 +1,4 @@
+-- A tenant table whose row-level security does not hold for its owner.
 -- high, fixed by the owner, not for shared tables
 -- Row-level security that is not forced does not hold for the owner: its views and its SECURITY DEFINER functions read
 -- every tenant's rows.

@@ -1,3 +1,4 @@
+-- A login that is, or can become, a superuser, BYPASSRLS or REPLICATION.
 -- critical, fixed by a superuser
 -- Superusers and roles with BYPASSRLS are asked no policy, and REPLICATION streams all rows of all tables.
 select

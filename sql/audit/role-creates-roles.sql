@@ -1,3 +1,4 @@
+-- A login that may, or can become somebody who may, create roles or databases.
 -- high, fixed by a superuser
 -- Whoever creates roles can give itself the rights of others; whoever creates databases is the owner of what is in
 -- them.

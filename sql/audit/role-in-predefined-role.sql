@@ -1,3 +1,4 @@
+-- A login in a role that PostgreSQL brings along: pg_read_all_data, pg_monitor and the like.
 -- high, fixed by a superuser
 -- The roles that PostgreSQL brings along reach across tenants: they read all tables, files or sessions, or run
 -- programs.

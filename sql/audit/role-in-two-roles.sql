@@ -1,3 +1,4 @@
+-- A login that is, or can become, two of the logins that are judged.
 -- critical, fixed by a superuser
 -- What is safe for one role is not for two: the dispatcher sees every tenant's jobs because it cannot see a payload.
 select

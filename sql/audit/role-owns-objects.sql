@@ -1,3 +1,4 @@
+-- A login that owns, or can become the owner of, a table, function, schema or the database.
 -- critical, fixed by a superuser
 -- An owner turns row-level security off, drops policies and grants itself what it likes. A login that can become one
 -- can, too.

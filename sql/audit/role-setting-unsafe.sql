@@ -1,3 +1,4 @@
+-- A search_path, role or the like that is preset for a login or for the database.
 -- medium, fixed by a superuser
 -- It changes what names mean, who the session is or whether policies and triggers are asked, before the first
 -- statement.

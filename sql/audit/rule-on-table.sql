@@ -1,3 +1,4 @@
+-- A rule on a tenant table.
 -- high, fixed by hand, not for shared tables
 -- What a rule makes of a statement runs with the rights of the table's owner, and no policy is asked in whose name.
 select

@@ -1,3 +1,4 @@
+-- A service's login may create objects in a schema.
 -- high, fixed by the owner
 -- Whoever may create in a schema plants functions and tables that others run and fill without knowing.
 select

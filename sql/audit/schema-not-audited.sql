@@ -1,3 +1,4 @@
+-- Tables that services use, in a schema that was not named.
 -- medium, fixed by hand
 -- Nobody judged these tables, and services use them. Name the schema with --schema.
 select

@@ -1,3 +1,4 @@
+-- A service's login may read or reset a sequence.
 -- medium, fixed by the owner
 -- SELECT on a sequence tells how much all tenants write; UPDATE resets it under all of them.
 select

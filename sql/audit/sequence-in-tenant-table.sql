@@ -1,3 +1,4 @@
+-- A tenant table with a column that is numbered across tenants.
 -- low, fixed by hand, not for shared tables
 -- One sequence counts the rows of all tenants: the numbers that a tenant gets tell it how much the others write.
 select

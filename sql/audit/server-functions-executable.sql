@@ -1,3 +1,4 @@
+-- A service's login may call functions that read files, open connections or steer the server.
 -- high, fixed by a superuser
 -- They read the server's files, open connections of its own or change how it runs: past every policy.
 select

@@ -1,3 +1,4 @@
+-- A service's login may write into a table that all tenants share.
 -- medium, fixed by the owner
 -- What one tenant's job writes into a table without tenants, every other tenant reads.
 select

@@ -1,3 +1,4 @@
+-- A service's login may look at or end other sessions, or use large objects.
 -- medium, fixed by a superuser
 -- Sessions of one role share them, whatever tenant each is: they read each other's queries, end each other, and leave
 -- large objects for each other.

@@ -1,3 +1,4 @@
+-- A service's login may read pg_stat_statements.
 -- medium, fixed by a superuser
 -- pg_stat_statements shows the statements of every session of the same role, with the literals of whatever tenant sent
 -- them.

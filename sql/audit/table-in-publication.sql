@@ -1,3 +1,4 @@
+-- A tenant table in a publication.
 -- medium, fixed by hand, not for shared tables
 -- Logical replication does not ask policies: a subscriber receives every tenant's rows.
 select

@@ -1,3 +1,4 @@
+-- A table or view whose owner can log in, is a superuser or bypasses row-level security.
 -- medium, fixed by a superuser
 -- Whoever owns a table can turn its row-level security off. An owner that cannot log in can do so in a migration only.
 select

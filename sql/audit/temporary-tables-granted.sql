@@ -1,3 +1,4 @@
+-- A service's login may create temporary tables.
 -- medium, fixed by a superuser
 -- A temporary table stands in for a real one of the same name, for whoever uses the session next.
 select

@@ -1,3 +1,4 @@
+-- A tenant table that a service inserts into, whose tenant_id has no default.
 -- low, fixed by the owner, not for shared tables
 -- Without the default every insert has to name the tenant by hand. Forgetting it is an error, not a leak.
 select

@@ -1,3 +1,4 @@
+-- A table that a service may use, without tenant_id.
 -- high, fixed by hand, not for shared tables
 -- Rows without a tenant are everybody's. Give the table a column tenant_id, or say in its comment that all tenants
 -- share it.

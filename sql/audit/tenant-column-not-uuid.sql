@@ -1,3 +1,4 @@
+-- A tenant_id of another type than uuid.
 -- high, fixed by hand, not for shared tables
 -- The wall compares uuids. Another type is refused by partywall.protect(), and the empty string would be a tenant too.
 select

@@ -1,3 +1,4 @@
+-- A tenant_id that may be null.
 -- high, fixed by the owner, not for shared tables
 -- A row whose tenant_id is null belongs to nobody, and a composite foreign key with a null in it checks nothing.
 select

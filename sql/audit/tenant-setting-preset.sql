@@ -1,3 +1,4 @@
+-- A token, or a setting that a policy reads, that is preset for a login or for the database.
 -- high, fixed by a superuser
 -- A session that begins with a tenant has one whenever somebody forgets to say which: a default that fails open.
 select

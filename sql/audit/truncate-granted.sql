@@ -1,3 +1,4 @@
+-- A service's login has TRUNCATE.
 -- critical, fixed by the owner
 -- TRUNCATE asks no policy: it empties the table for every tenant.
 select

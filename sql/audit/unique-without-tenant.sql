@@ -1,3 +1,4 @@
+-- A unique index or exclusion on a tenant table, without tenant_id.
 -- high, fixed by hand, not for shared tables
 -- A unique index without the tenant tells one tenant what another has: the insert of a value that exists fails.
 select

@@ -1,3 +1,4 @@
+-- A service's login may call a function in an untrusted language.
 -- high, fixed by the owner
 -- A function in an untrusted language does on the server whatever the server's own account may: it reads the data
 -- files, past every policy.

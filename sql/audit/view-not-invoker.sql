@@ -1,3 +1,4 @@
+-- A view over a tenant table without security_invoker.
 -- high, fixed by the owner
 -- A view reads with the rights of its owner. Only with security_invoker do the policies of the tables beneath see who
 -- asks.

@@ -1,3 +1,4 @@
+-- A view over a tenant table without security_invoker, whose owner no policy holds back.
 -- critical, fixed by the owner
 -- The view reads with the rights of an owner whom no policy holds back: it shows every tenant's rows to whoever may
 -- read it.

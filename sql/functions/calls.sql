@@ -1,6 +1,7 @@
 -- Calls: tasks started through Celery itself, without a job. What a call proves about itself is a token that was
 -- minted while its publisher's code ran in a tenant's context; its subject is call/<call id>/<16 hex digits of the
--- task's name>. So it opens the message it was minted for, and no other.
+-- task's name>. So it opens the message it was minted for, and no other. It travels sealed: whoever reads the broker
+-- can ask for that one call to be let in, and cannot enter the tenant.
 
 create or replace function partywall_private.call_subject(call_id uuid, task_name text)
 returns text
@@ -11,7 +12,39 @@ as $$
     select format('call/%s/%s', call_id, left(encode(sha256(convert_to(task_name, 'UTF8')), 'hex'), 16))
 $$;
 
--- Returns a token for each call, in order, all of the tenant of this transaction. Raises PW001 without a tenant.
+-- Returns the token with a digest of itself in the place of its mac.
+create or replace function partywall_private.seal(token text)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select left(token, -64) || encode(sha256(convert_to(token, 'UTF8')), 'hex')
+$$;
+
+-- Returns the token that was sealed, signed anew, or raises PW002: whatever this is, it is no seal of ours.
+create or replace function partywall_private.unseal(sealed text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    token text := partywall_private.sign(left(sealed, -65), split_part(sealed, '.', 2));
+begin
+    -- Digests are compared, so that the time it takes says nothing. Without a key the comparison is null.
+    if (
+        sha256(convert_to(partywall_private.seal(token), 'UTF8')) = sha256(convert_to(sealed, 'UTF8'))
+    ) is not true then
+        raise exception 'the tenant token was refused' using
+            errcode = 'PW002',
+            hint = 'Publish calls from a task''s body or inside publishing_as(): the database mints their tokens.';
+    end if;
+    return token;
+end
+$$;
+
+-- Returns a sealed token for each call, in order, all of the tenant of this transaction. Raises PW001 without a tenant.
 -- A call that waits longer than its token lives is refused; thirty days are the most.
 create or replace function partywall.mint_calls(call_ids uuid[], task_names text[], lifetime interval)
 returns text[]
@@ -25,10 +58,12 @@ declare
 begin
     return (
         select array_agg(
-            partywall_private.mint(
-                tenant,
-                partywall_private.call_subject(calls.id, calls.task_name),
-                least(mint_calls.lifetime, interval '30 days')
+            partywall_private.seal(
+                partywall_private.mint(
+                    tenant,
+                    partywall_private.call_subject(calls.id, calls.task_name),
+                    least(mint_calls.lifetime, interval '30 days')
+                )
             )
             order by calls.place
         )
@@ -37,8 +72,8 @@ begin
 end
 $$;
 
--- Lets a worker in: returns whose call it is and a token to run it with, for `lifetime`. The call's own may have waited
--- for a day and be about to expire. `held` says that the tenant is suspended: the call may not run now.
+-- Lets a worker in: returns whose call it is and a token to run it with, for `lifetime`, a day at the most. The
+-- call's own may have waited and be about to expire. `held` says that the tenant is suspended: the call may not run now.
 --
 -- Raises PW002 when the token was minted for another message, PW003, PW004 and PW006.
 create or replace function partywall.admit_call(
@@ -56,7 +91,7 @@ declare
     tenant     partywall.tenants;
     suspended  boolean;
 begin
-    select * into proven from partywall_private.verify(admit_call.token);
+    select * into proven from partywall_private.verify(partywall_private.unseal(admit_call.token));
     if proven.subject <> partywall_private.call_subject(admit_call.call_id, admit_call.task_name) then
         raise exception 'the tenant token was refused' using
             errcode = 'PW002',
@@ -71,7 +106,7 @@ begin
 
     return query select
         tenant.slug, tenant.name, suspended,
-        partywall_private.mint(proven.tenant_id, proven.subject, admit_call.lifetime);
+        partywall_private.mint(proven.tenant_id, proven.subject, least(admit_call.lifetime, interval '1 day'));
 end
 $$;
 

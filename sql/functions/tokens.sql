@@ -1,7 +1,22 @@
 -- A token proves a context: pw1.<key id>.<tenant>.<subject>.<expiry>.<mac>
---   subject   who acts: job/<id>/<attempt>, key/<id> or operator/<login>; no dots
+--   subject   who acts: job/<id>/<attempt>, call/<id>/<task>, key/<id> or operator/<login>; no dots
 --   expiry    seconds since 1970
 --   mac       64 hex digits: HMAC-SHA-256 of all that stands before the last dot
+
+-- Returns the head of a token with its mac behind it; null when there is no such key, or no more.
+create or replace function partywall_private.sign(head text, key_id text)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select head || '.' || encode(
+        sha256(keys.outer_pad || sha256(keys.inner_pad || convert_to(head, 'UTF8'))), 'hex'
+    )
+    from partywall_private.signing_keys as keys
+    where keys.id::text = key_id
+      and keys.retired_at is null
+$$;
 
 -- Returns a token for the tenant. Reached only through functions that first establish the right to it.
 create or replace function partywall_private.mint(tenant uuid, subject text, lifetime interval)
@@ -11,20 +26,19 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    key  partywall_private.signing_keys;
-    head text;
+    key_id integer;
 begin
-    select * into strict key
+    select id into strict key_id
     from partywall_private.signing_keys
     where retired_at is null
     order by id desc
     limit 1;
 
-    head := format(
-        'pw1.%s.%s.%s.%s', key.id, tenant, subject, ceil(extract(epoch from clock_timestamp() + lifetime))::bigint
-    );
-    return head || '.' || encode(
-        sha256(key.outer_pad || sha256(key.inner_pad || convert_to(head, 'UTF8'))), 'hex'
+    return partywall_private.sign(
+        format(
+            'pw1.%s.%s.%s.%s', key_id, tenant, subject, ceil(extract(epoch from clock_timestamp() + lifetime))::bigint
+        ),
+        key_id::text
     );
 end
 $$;

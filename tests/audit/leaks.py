@@ -43,7 +43,9 @@ UNSEEN = [
         words=(
             "as tenant A, reading shows 1 row of other tenants",
             "with an empty token, reading shows 2 rows",
-            "COPY writes out",
+            "with an empty token, COPY writes out 2 rows",
+            "as tenant A, asking for tenant B shows 1 row",
+            "as tenant A, COPY writes out 1 row of tenant B",
             "as tenant A, SELECT FOR UPDATE locks 1 row of tenant B",
         ),
     ),
@@ -53,7 +55,7 @@ UNSEEN = [
         check="probe-write",
         words=(
             "as tenant A, INSERT plants a row in tenant B",
-            "as tenant A, UPDATE without WHERE moves 1 of its rows to tenant B",
+            "as tenant A, UPDATE without WHERE moves rows to tenant B",
         ),
     ),
     LeakyDatabase(
@@ -131,6 +133,68 @@ UNSEEN = [
         words=("tenant A's token with tenant B's id in it, written into the setting, is believed",),
     ),
     LeakyDatabase(
+        name="a door that lets everybody in",
+        plant=f"""
+            {GOOD}
+            create or replace function partywall.enter(token text) returns void
+            security definer set search_path = pg_catalog, pg_temp
+            language plpgsql as $$ begin perform set_config('partywall.token', token, true); end $$;
+        """,
+        check="probe-context",
+        object="partywall.current_tenant_id()",
+        words=(
+            "tenant A's token with tenant B's id in it is let in",
+            "a token with another signature is let in",
+            "the bare id of a tenant is let in",
+        ),
+    ),
+    LeakyDatabase(
+        name="a current tenant that believes a bare id",
+        plant=f"""
+            {GOOD}
+            create or replace function partywall.current_tenant_id() returns uuid stable parallel safe
+            security definer set search_path = pg_catalog, pg_temp
+            language plpgsql as $$
+            declare said text := nullif(current_setting('partywall.token', true), '');
+            begin
+                if said is null then raise exception 'no tenant' using errcode = 'PW001'; end if;
+                if length(said) = 36 then return said; end if;
+                return (partywall_private.verify(said)).tenant_id;
+            end $$;
+        """,
+        check="probe-context",
+        object="partywall.current_tenant_id()",
+        words=("the bare id of a tenant, written into the setting, is believed",),
+    ),
+    LeakyDatabase(
+        name="a context that no ROLLBACK takes back",
+        plant=f"""
+            {GOOD}
+            create sequence partywall.entered;
+            create or replace function partywall.enter(token text) returns void
+            security definer set search_path = pg_catalog, pg_temp
+            language plpgsql as $$ begin
+                perform partywall_private.verify(token); perform set_config('partywall.token', token, true);
+                perform nextval('partywall.entered');
+            end $$;
+            create or replace function partywall.current_tenant_id() returns uuid stable parallel safe
+            security definer set search_path = pg_catalog, pg_temp
+            language plpgsql as $$
+            declare said text := nullif(current_setting('partywall.token', true), '');
+            begin
+                if said is not null then return (partywall_private.verify(said)).tenant_id; end if;
+                if (select is_called from partywall.entered) then return gen_random_uuid(); end if;
+                raise exception 'no tenant' using errcode = 'PW001';
+            end $$;
+        """,
+        check="probe-context",
+        object="partywall.current_tenant_id()",
+        words=(
+            "after COMMIT the next transaction is still tenant A",
+            "after ROLLBACK the next transaction is still tenant A",
+        ),
+    ),
+    LeakyDatabase(
         name="a context that outlives its transaction",
         plant=f"""
             {GOOD}
@@ -151,7 +215,18 @@ SEEN = [
         name="no row-level security at all",
         plant=TABLE,
         check="probe-write",
-        words=("as tenant A, COPY FROM plants a row in tenant B", "UPDATE without WHERE reaches rows of others"),
+        words=(
+            "as tenant A, INSERT plants a row in tenant B",
+            "with an empty token, INSERT plants a row in tenant B",
+            "as tenant A, COPY FROM plants a row in tenant B",
+            "as tenant A, UPDATE without WHERE moves rows to tenant B",
+            "as tenant A, UPDATE changes 1 of tenant B's rows",
+            "as tenant A, UPDATE without WHERE reaches rows of others",
+            "as tenant A, DELETE removes rows of tenant B",
+            "as tenant A, DELETE without WHERE removes rows of others",
+            "with an empty token, UPDATE reaches rows",
+            "with an empty token, DELETE reaches rows",
+        ),
     ),
     LeakyDatabase(
         name="the right to truncate",

@@ -37,10 +37,10 @@ def _give_away(scene: Scene) -> Attack:
     # With what it refers to, so that no foreign key refuses what the wall should have.
     moved = rows_written(stage.attack(*statements.update_all(table, scene.linked(b))))
     if moved:
-        yield Leak(WRITE, f"as tenant A, UPDATE without WHERE moves {moved} of its rows to tenant B")
+        yield Leak(WRITE, "as tenant A, UPDATE without WHERE moves rows to tenant B")
     touched = rows_written(stage.attack(*statements.touch(table, str(b.tenant_id))))
     if touched:
-        yield Leak(WRITE, f"as tenant A, UPDATE changes {touched} rows of tenant B")
+        yield Leak(WRITE, f"as tenant A, UPDATE changes {touched} of tenant B's rows")
 
 
 def _take(scene: Scene) -> Attack:

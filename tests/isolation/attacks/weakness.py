@@ -89,7 +89,7 @@ def _function(name: str, body: str) -> str:
 
 
 _CURRENT_TENANT = "partywall.current_tenant_id() returns uuid"
-_VERIFY = "partywall_private.verify(token text, out tenant_id uuid, out subject text)"
+_PROVEN_TENANT = "partywall_private.proven_tenant_id(token text) returns uuid"
 
 
 def _keeping(make: str, kept: str) -> Weakness:
@@ -106,11 +106,8 @@ PLAIN_SETTING = _keeping(
 """The policy that most of the world uses: the setting holds the tenant's id."""
 
 NO_SIGNATURE = _keeping(
-    _function(
-        _VERIFY,
-        "begin tenant_id := (string_to_array(token, '.'))[3]::uuid; subject := (string_to_array(token, '.'))[4]; end",
-    ).replace("security definer ", ""),
-    "partywall_private.verify(text)",
+    _function(_PROVEN_TENANT, "begin return split_part(token, '.', 3)::uuid; end").replace("security definer ", ""),
+    "partywall_private.proven_tenant_id(text)",
 )
 """Tokens are read and believed: no signature, key or expiry counts."""
 

@@ -19,9 +19,10 @@ from tests.isolation.edges.messages import Message, captured, forged, put
 from tests.waiting import wait_until
 
 
-def token_for(edges: Edges, tenant: TestTenant, subject: str, *, minutes: int = 5) -> str:
+def token_for(edges: Edges, tenant: TestTenant, subject: str, *, minutes: int = 5, sealed: bool = True) -> str:
     """Return a token that the database signed for something else."""
-    query = "select partywall_private.mint(:tenant, :subject, make_interval(mins => :minutes))"
+    minted = "partywall_private.mint(:tenant, :subject, make_interval(mins => :minutes))"
+    query = f"select partywall_private.seal({minted})" if sealed else f"select {minted}"
     ((token,),) = edges.site.database.ask(query, tenant=tenant.id, subject=subject, minutes=minutes)
     return str(token)
 
@@ -69,6 +70,10 @@ FORGERIES: dict[str, tuple[Forge, str]] = {
         "TokenExpiredError",
     ),
     "one of an API key": (lambda m, e: with_token(m, e.tenants[1].context.token), "TokenRejectedError"),
+    "its own, unsealed": (
+        lambda m, e: with_token(m, token_for(e, e.tenants[0], subject_of(e, m), sealed=False)),
+        "TokenRejectedError",
+    ),
     "one of an attempt": (
         lambda m, e: with_token(m, token_for(e, e.tenants[0], f"job/{m.id}/1")),
         "TokenRejectedError",

@@ -1,0 +1,45 @@
+"""A PostgreSQL of the measurement's own: migrated, with one tenant, and gone afterwards."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cli.stack.ports import any_free_port
+from cli.stack.postgres import EmbeddedPostgres
+from db.context import TenantContext
+from db.credentials import authenticate, create_api_key
+from db.migrate import bootstrap, migrate
+from db.roles import Role
+from db.session import platform_connection
+from db.tenants import create_tenant
+
+PASSWORD = "bench-only"  # noqa: S105 - of a server that lives as long as this run
+
+
+@contextmanager
+def running_server(*, durable: bool) -> Iterator[EmbeddedPostgres]:
+    """Serve a migrated database while the block runs. Without `durable` nothing waits for the disk."""
+    with tempfile.TemporaryDirectory(prefix="partywall-bench-") as directory:
+        server = EmbeddedPostgres(Path(directory) / "data", any_free_port(), PASSWORD, durable=durable)
+        server.initialise()
+        with server.running():
+            bootstrap(server.admin_url(), logins=dict.fromkeys(Role, PASSWORD))
+            migrate(server.url(Role.MIGRATOR.login, PASSWORD))
+            yield server
+
+
+def point_roles_at(urls: dict[Role, str]) -> None:
+    """Let every role's engine of this process lead there. Dispose of the engines that lead elsewhere first."""
+    for role, url in urls.items():
+        os.environ[f"PARTYWALL_{role.value.upper()}_DATABASE_URL"] = url
+
+
+def new_tenant() -> TenantContext:
+    """Return the context of a new tenant, as a producer with its key gets it."""
+    with platform_connection(Role.OPERATOR) as connection:
+        create_tenant(connection, slug="bench", name="Bench")
+        key = create_api_key(connection, slug="bench", label="bench")
+    with platform_connection(Role.API) as connection:
+        return authenticate(connection, key).context
