@@ -12,10 +12,10 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 # Read by the recipes as shell variables, so that a path with spaces or quotes stays one word.
 export INPUT KEEP
 
-.PHONY: help demo up down test check bench fmt lock clean .venv
+.PHONY: help demo up down test test-isolation check bench fmt lock clean .venv
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv ## Run the whole system on INPUT=orders.csv (default: generated); KEEP=1 leaves it running
 	@if [ "$${KEEP:-0}" = 0 ]; then keep=; else keep=--keep; fi; $(BIN)/partywall demo $${INPUT:+--input "$$INPUT"} $$keep
@@ -27,7 +27,11 @@ down: .venv ## Stop what `make up` started
 	@$(BIN)/partywall down
 
 test: .venv ## Run the tests against a real PostgreSQL and Redis; ARGS='-k wall' passes options to pytest
-	@$(BIN)/pytest -n 2 --dist loadscope $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadscope -m "not pgbouncer and not rabbitmq" $(ARGS)
+
+test-isolation: .venv ## Play every attack on the wall, with PgBouncer and RabbitMQ too (Debian packages of these names)
+	@$(BIN)/python -m tests.servers
+	@$(BIN)/pytest -n 2 --dist loadscope $(ARGS) tests/isolation
 
 check: .venv ## Lint, formatting, types, layering, SQL style
 	$(BIN)/ruff check

@@ -1,12 +1,13 @@
 """`make bench` and `make bench-context`: measure, compare with what is required, write it down."""
 
 import sys
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from bench import context, transactions
 from bench.report import report
 
-TARGETS: Final = {"transactions": transactions.run, "context": context.run}
+TARGETS: Final[Mapping[str, Callable[[], tuple[Any, ...]]]] = {"transactions": transactions.run, "context": context.run}
 
 
 def main() -> int:

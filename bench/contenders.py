@@ -45,7 +45,7 @@ class Contender:
         """How many rows the tenant has."""
         return self._select("count(*)")
 
-    def aggregate(self) -> Question:
+    def sum(self) -> Question:
         """A sum over the tenant's rows."""
         return self._select("sum(amount)")
 

@@ -16,7 +16,7 @@ _TENANT = "(select nullif(current_setting('app.tenant', true), '')::uuid)"
 
 
 def load(server: EmbeddedPostgres, *, tenant_id: UUID, rows: int, tenants: int) -> UUID:
-    """Fill three tables with the same rows, `rows // tenants` for each tenant; return the id of a row of `tenant_id`."""
+    """Fill three tables with the same rows, `rows // tenants` a tenant; return the id of a row of `tenant_id`."""
     admin = create_engine(plain_url(server.admin_url()), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.exec_driver_sql("set role partywall_owner")
@@ -49,7 +49,7 @@ def load(server: EmbeddedPostgres, *, tenant_id: UUID, rows: int, tenants: int) 
         connection.exec_driver_sql(
             f"create policy own_rows on {SETTING} using (tenant_id = {_TENANT}) with check (tenant_id = {_TENANT})"
         )
-        connection.exec_driver_sql(f"select partywall.protect('{OURS}')")  # noqa: S608
+        connection.exec_driver_sql(f"select partywall.protect('{OURS}')")
         for table in (BY_HAND, SETTING, OURS):
             _settle(connection, table)
         found = connection.execute(

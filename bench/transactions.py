@@ -1,58 +1,49 @@
 """What a tenant's transaction costs, beside a bare one on the same server in the same run."""
 
-import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from bench.counting_proxy import CountingProxy
-from cli.stack.ports import any_free_port
-from cli.stack.postgres import EmbeddedPostgres
+from bench.server import PASSWORD, new_tenant, point_roles_at, running_server
 from db import attempts, dispatching, jobs
 from db.context import TenantContext
-from db.credentials import authenticate, create_api_key
 from db.dsn import plain_url
 from db.engine import TENANT, dispose_engines, engine_for
 from db.liveness import is_alive
-from db.migrate import bootstrap, migrate
 from db.roles import Role
 from db.session import become, platform_connection, tenant_session
-from db.tenants import create_tenant
 
-PASSWORD = "bench-only"  # noqa: S105 - of a server that lives as long as this run
 ROUNDS = 7
 TRANSACTIONS = 400
 QUESTION = text("select 1")
 
 
-def measure() -> dict[str, float]:
+def run() -> tuple[dict[str, float]]:
     """Return every figure by name."""
-    with _server() as server, CountingProxy.before(server.admin_url()) as proxy:
-        for role in Role:
-            os.environ[f"PARTYWALL_{role.value.upper()}_DATABASE_URL"] = proxy.url(server.url(role.login, PASSWORD))
-        context = _tenant()
-        bare = create_engine(plain_url(proxy.url(server.url(Role.API.login, PASSWORD))))
+    with running_server(durable=True) as server, CountingProxy.before(server.admin_url()) as proxy:
+        direct = {role: server.url(role.login, PASSWORD) for role in Role}
+        point_roles_at({role: proxy.url(url) for role, url in direct.items()})
+        context = new_tenant()
+        bare = create_engine(plain_url(proxy.url(direct[Role.API])))
         figures = _round_trips(proxy, bare, context)
         with proxy.delaying(0.0025):
             figures |= _rates(bare, context, count=40, suffix="_at_five_milliseconds")
         bare.dispose()
         dispose_engines()
 
-        for role in Role:
-            os.environ[f"PARTYWALL_{role.value.upper()}_DATABASE_URL"] = server.url(role.login, PASSWORD)
+        point_roles_at(direct)
         for suffix, arguments in (("", {}), ("_unnamed", {"prepare_threshold": None})):
-            direct = create_engine(plain_url(server.url(Role.API.login, PASSWORD)), connect_args=arguments)
-            figures |= _rates(direct, context, count=TRANSACTIONS, suffix=suffix)
-            direct.dispose()
+            bare = create_engine(plain_url(direct[Role.API]), connect_args=arguments)
+            figures |= _rates(bare, context, count=TRANSACTIONS, suffix=suffix)
+            bare.dispose()
         figures |= _liveness()
         dispose_engines()
-        return figures
+        return (figures,)
 
 
 def _round_trips(proxy: CountingProxy, bare: Engine, context: TenantContext) -> dict[str, float]:
@@ -138,22 +129,3 @@ def _tenant_connection(context: TenantContext) -> Iterator[Connection]:
     options: dict[str, Any] = {TENANT: context}
     with engine_for(Role.API).execution_options(**options).connect() as connection:
         yield connection
-
-
-def _tenant() -> TenantContext:
-    with platform_connection(Role.OPERATOR) as connection:
-        create_tenant(connection, slug="bench", name="Bench")
-        key = create_api_key(connection, slug="bench", label="bench")
-    with platform_connection(Role.API) as connection:
-        return authenticate(connection, key).context
-
-
-@contextmanager
-def _server() -> Iterator[EmbeddedPostgres]:
-    with tempfile.TemporaryDirectory(prefix="partywall-bench-") as directory:
-        server = EmbeddedPostgres(Path(directory) / "data", any_free_port(), PASSWORD)
-        server.initialise()
-        with server.running():
-            bootstrap(server.admin_url(), logins=dict.fromkeys(Role, PASSWORD))
-            migrate(server.url(Role.MIGRATOR.login, PASSWORD))
-            yield server

@@ -97,7 +97,7 @@ async def async_tenant_session(context: TenantContext, *, role: Role) -> AsyncIt
 def tenantless_session() -> Iterator[Session]:
     """Open a transaction of no tenant, for a `tenantless=True` task; commit when the block ends, unless it raises.
 
-    Its login, `partywall_scheduler`, may read no table until you grant it one that belongs to no tenant.
+    Its login, `partywall_scheduler`, may use no table until you grant it one that belongs to no tenant, and its schema.
     """
     options: dict[str, Any] = {TENANT: None}
     with Session(bind=engine_for(Role.SCHEDULER).execution_options(**options)) as session:

@@ -72,8 +72,8 @@ begin
 end
 $$;
 
--- Lets a worker in: returns whose call it is and a token to run it with, for `lifetime`, a day at the most. The
--- call's own may have waited and be about to expire. `held` says that the tenant is suspended: the call may not run now.
+-- Lets a worker in: returns whose call it is and a token to run it with, for `lifetime`, a day at the most. The call's
+-- own may have waited and be about to expire. `held` says that the tenant is suspended: the call may not run now.
 --
 -- Raises PW002 when the token was minted for another message, PW003, PW004 and PW006.
 create or replace function partywall.admit_call(

@@ -55,6 +55,38 @@ def test_suspending_shows_in_the_list_until_the_tenant_is_resumed(acme: TestTena
     assert status() == "active"
 
 
+def test_deleting_asks_for_a_yes(acme: TestTenant, partywall: Run) -> None:
+    result = partywall("tenants", "delete", "acme")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: Deleting acme cannot be undone")
+    assert json.loads(partywall("tenants", "list", "--json").stdout)["tenants"][0]["status"] == "active"
+
+
+def test_a_deleted_tenant_shows_in_the_list_and_there_is_no_way_back(acme: TestTenant, partywall: Run) -> None:
+    deleted = json.loads(partywall("tenants", "delete", "acme", "--yes", "--json").stdout)
+    again = partywall("tenants", "resume", "acme")
+
+    assert deleted == {"id": str(acme.id), "slug": "acme", "status": "deleting"}
+    assert json.loads(partywall("tenants", "list", "--json").stdout)["tenants"][0]["status"] == "deleting"
+    assert again.exit_code == 3
+    assert "There is no way back." in again.stderr
+
+
+def test_deleting_says_what_becomes_of_jobs_and_rows(acme: TestTenant, partywall: Run) -> None:
+    result = partywall("tenants", "delete", "acme", "--yes")
+
+    assert result.exit_code == 0
+    assert "Its waiting jobs are cancelled within seconds; its rows are still there." in result.output
+
+
+def test_an_unknown_tenant_cannot_be_deleted(database: Database, partywall: Run) -> None:
+    result = partywall("tenants", "delete", "nobody", "--yes")
+
+    assert result.exit_code == 3
+    assert "slug=nobody" in result.stderr
+
+
 def test_an_unknown_tenant_cannot_be_suspended(database: Database, partywall: Run) -> None:
     result = partywall("tenants", "suspend", "nobody")
 

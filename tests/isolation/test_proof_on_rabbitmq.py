@@ -17,6 +17,8 @@ from tests.prove.conftest import proven_database as proven_database
 from tests.prove.conftest import task_module as task_module
 from tests.servers.rabbitmq import rabbitmq
 
+pytestmark = pytest.mark.rabbitmq
+
 TASKS = leaky_tasks.NAME
 
 

@@ -93,6 +93,20 @@ def test_a_database_with_tenants_is_refused(prove: Prove, inhabited: Database) -
     assert done.stderr.splitlines()[-1].startswith("error: this database has 1 tenant, acme, and every task would")
 
 
+def test_a_database_where_jobs_wait_is_refused_whatever_one_says(prove: Prove, inhabited: Database) -> None:
+    inhabited.do("""
+        insert into partywall.jobs (tenant_id, task_name, queue, state, max_attempts, run_at, payload)
+        select id, 'good.writes', 'default', 'queued', 1, now(), '{}' from partywall.tenants
+    """)
+    done = prove("good.writes", "--yes")
+    (states,) = inhabited.ask("select array_agg(state) from partywall.jobs")
+    inhabited.do("delete from partywall.jobs")
+
+    assert done.returncode == 3
+    assert "jobs are waiting" in done.stderr.splitlines()[-1]
+    assert states == (["queued"],)
+
+
 def test_told_to_go_on_it_leaves_nothing_but_the_tenant_that_was_there(prove: Prove, inhabited: Database) -> None:
     done = prove("good.writes", "good.marks", "good.awaits", "--examples", "2", "--yes", "--json")
 

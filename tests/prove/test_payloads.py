@@ -1,5 +1,6 @@
 """What tasks are run with where nobody gives examples."""
 
+import sys
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +14,7 @@ from pydantic import AnyUrl, AwareDatetime, BaseModel, ConfigDict, Field, field_
 from tasks import Job
 from tasks.declaration import TaskDeclaration
 from tasks.proof.marks import MarkBook
-from tasks.proof.payloads import payloads_for, with_marks
+from tasks.proof.payloads import HypothesisMissingError, payloads_for, with_marks
 from tasks.retrying import RetryPolicy
 
 
@@ -130,6 +131,14 @@ def test_a_model_that_takes_nothing_gets_nothing() -> None:
 
 def test_examples_are_taken_before_anything_is_made_up() -> None:
     assert payloads_for(declared(Picky, examples=[{"number": 3}]), count=5, seed=0) == [{"number": 3}]
+
+
+def test_without_hypothesis_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+
+    assert payloads_for(declared(Picky, examples=[{"number": 3}]), count=1, seed=0) == [{"number": 3}]
+    with pytest.raises(HypothesisMissingError, match=r"Install the extra `prove`, or give the task examples"):
+        payloads_for(declared(Picky), count=1, seed=0)
 
 
 def test_each_tenant_gets_marks_of_its_own() -> None:

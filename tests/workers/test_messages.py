@@ -11,6 +11,7 @@ from db import jobs
 from db.errors import NoTenantError
 from db.roles import Role
 from db.session import platform_connection, tenant_session
+from db.tenants import resume_tenant, suspend_tenant
 from tests.databases import TestTenant
 from tests.site import Site
 from tests.waiting import wait_until
@@ -106,22 +107,22 @@ def test_a_malformed_message_is_refused_and_the_worker_lives(
     assert site.run(tenant_a, "probe.idles").state == "succeeded"
 
 
-def test_a_tenant_that_was_suspended_after_dispatch_is_refused_loudly(site: Site, tenant_b: TestTenant) -> None:
+def test_a_job_whose_tenant_was_suspended_after_dispatch_waits_for_the_tenant(site: Site, tenant_b: TestTenant) -> None:
     job_id, nonce = held_back(site, tenant_b)
     before = refusals(site)
     with platform_connection(Role.OPERATOR) as connection:
-        connection.execute(text("select partywall.suspend_tenant('tenant-b')"))
+        suspend_tenant(connection, "tenant-b")
     send(site, "probe.idles", tenant_id=str(tenant_b.id), job_ids=[str(job_id)], nonce=str(nonce))
     wait_for_refusals(site, before + 1)
-    with platform_connection(Role.OPERATOR) as connection:
-        connection.execute(text("select partywall.resume_tenant('tenant-b')"))
 
-    assert state_of(site, job_id) == ("dispatched", 0)
-    assert "the tenant is suspended" in site.worker.output()
+    assert state_of(site, job_id) == ("queued", 0)
+    with platform_connection(Role.OPERATOR) as connection:
+        resume_tenant(connection, "tenant-b")
+    assert site.wait(tenant_b, job_id).state == "succeeded"
 
 
 def test_a_tenant_task_cannot_be_started_past_the_database(site: Site) -> None:
-    with pytest.raises(NoTenantError, match="Enqueue it"):
+    with pytest.raises(NoTenantError, match="Import the application first"):
         probe_tasks.idles.delay()
-    with pytest.raises(NoTenantError, match="Enqueue it"):
+    with pytest.raises(NoTenantError, match="publishing_as"):
         probe_tasks.idles.apply()
