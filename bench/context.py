@@ -35,7 +35,7 @@ _READ_EVERY_ROW = """
 
 def run(rows: int = 1_000_000, tenants: int = 1000, rounds: int = 15) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """Return every figure by name, and a row for each thing that each contender was measured at."""
-    with running_server(durable=False) as server:
+    with running_server(durable=False, roomy=True) as server:
         _lead(server, through=None)
         context = new_tenant()
         row_id = load(server, tenant_id=context.tenant_id, rows=rows, tenants=tenants)

@@ -25,7 +25,7 @@ QUESTION = text("select 1")
 
 def run() -> tuple[dict[str, float]]:
     """Return every figure by name."""
-    with running_server(durable=True) as server, CountingProxy.before(server.admin_url()) as proxy:
+    with running_server() as server, CountingProxy.before(server.admin_url()) as proxy:
         direct = {role: server.url(role.login, PASSWORD) for role in Role}
         point_roles_at({role: proxy.url(url) for role, url in direct.items()})
         context = new_tenant()

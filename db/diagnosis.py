@@ -12,7 +12,7 @@ from db.bare_connection import bare_connection
 from db.dsn import Dsn, DsnInvalidError, setting_name
 from db.errors import SchemaNewerError, SchemaOlderError, SettingMissingError
 from db.login import Login, ask_login
-from db.pooler import describe_pooler
+from db.pooler import describe_pooler, is_pooled, keeps_sessions
 from db.reachability import why_unreachable
 from db.roles import Role
 from db.schema import require_current
@@ -20,6 +20,14 @@ from db.settings import DatabaseSettings
 
 OLDEST_POSTGRES = 15
 NEWEST_POSTGRES = 18
+
+KEPT_SESSIONS_WORDS = (
+    "a pooler stands in between and hands one client's session to the next as it is: what one tenant's job leaves there, "
+    "another's finds"
+)
+KEPT_SESSIONS_FIX = (
+    "Set server_reset_query = DISCARD ALL and server_reset_query_always = 1, as in deploy/pgbouncer.ini."
+)
 
 _BOOTSTRAP = "Run: partywall bootstrap"
 _MIGRATE = "Run: partywall migrate"
@@ -71,6 +79,8 @@ def _examine(connection: Connection, role: Role, dsn: Dsn, setting: str, setting
     ]
     if role is Role.DISPATCHER:
         found += _judge_pooler(connection, settings, setting)
+    elif role is not Role.MIGRATOR:
+        found += _judge_reset(connection, settings, role)
     if role is Role.MIGRATOR and not login.has_backup_role:
         fix = "Let a superuser run: partywall bootstrap"
         found.append(Finding(Verdict.WARN, "there is no role partywall_backup: no dump would be complete", fix))
@@ -172,3 +182,12 @@ def _judge_pooler(connection: Connection, settings: DatabaseSettings, setting: s
                         f"Better let {setting} reach PostgreSQL itself.",
                     )
                 ]
+
+
+def _judge_reset(connection: Connection, settings: DatabaseSettings, role: Role) -> list[Finding]:
+    if not is_pooled(connection):
+        return []
+    with bare_connection(settings.url(role), timeout_seconds=settings.connect_timeout_seconds) as second:
+        if not keeps_sessions(connection, second):
+            return []
+    return [Finding(Verdict.FAIL, KEPT_SESSIONS_WORDS, KEPT_SESSIONS_FIX)]

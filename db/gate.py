@@ -5,10 +5,11 @@ from sqlalchemy import Connection
 from db import guard
 from db.audit import Severity, audit
 from db.bare_connection import bare_connection
-from db.diagnosis import judge_login
+from db.diagnosis import KEPT_SESSIONS_FIX, KEPT_SESSIONS_WORDS, judge_login
 from db.dsn import Dsn, setting_name
 from db.errors import LoginUnfitError, WallBrokenError
 from db.login import ask_login
+from db.pooler import is_pooled, keeps_sessions
 from db.roles import Role
 from db.schema import require_current
 from db.settings import DatabaseSettings
@@ -21,7 +22,7 @@ def require_fit(role: Role) -> None:
         SettingMissingError, DsnInvalidError: the role's DSN is not set, or none.
         LoginUnfitError: the login is another role's, stands above row-level security, owns something or is two roles.
         SchemaOlderError, SchemaNewerError, AppliedFileChangedError: the database is not of this code's age.
-        WallBrokenError: an audit as this login has a critical finding.
+        WallBrokenError: an audit as this login has a critical finding; or a pooler in between keeps what sessions hold.
         sqlalchemy.exc.OperationalError: the database cannot be reached.
     """
     settings = DatabaseSettings.load()
@@ -33,6 +34,7 @@ def require_fit(role: Role) -> None:
         _require_own_login(connection, role)
         require_current(connection)
         _require_wall(connection, role)
+        _require_clean_sessions(connection, role, settings)
 
 
 def _require_own_login(connection: Connection, role: Role) -> None:
@@ -54,3 +56,12 @@ def _require_wall(connection: Connection, role: Role) -> None:
             f"{first.object} {first.message}" + (f", and {others} more critical findings" if others else ""),
             hint=" ".join(filter(None, (first.fix, "See: partywall audit"))),
         )
+
+
+def _require_clean_sessions(connection: Connection, role: Role, settings: DatabaseSettings) -> None:
+    connection.commit()
+    if role is Role.DISPATCHER or not is_pooled(connection):
+        return
+    with bare_connection(settings.url(role), timeout_seconds=settings.connect_timeout_seconds) as second:
+        if keeps_sessions(connection, second):
+            raise WallBrokenError(KEPT_SESSIONS_WORDS, hint=KEPT_SESSIONS_FIX)

@@ -104,7 +104,7 @@ def _install_functions(connection: Connection, seen: Mapping[str, str]) -> list[
     changed = [file.path for file in files if seen.get(file.path) != file.sha256]
     gone = sorted({path for path in seen if path.startswith("functions/")} - {file.path for file in files})
     if changed or gone:
-        # Nothing says which grant was taken out of a file: all are taken back, and granted again as the files have them.
+        # Nothing says which grant was taken out of a file: all are taken back, and granted as the files have them.
         execute(connection, sql_files.read("revoke_functions.sql"))
         for file in files:
             execute(connection, file)

@@ -80,11 +80,11 @@ class Observer:
         with self._transaction():
             return marks_in(self._connection, shared, mark_pattern=self._mark_pattern)
 
-    def job(self, context: TenantContext, job_id: UUID) -> Mapping[str, Any] | None:
-        """Return all that is kept of a job; None when there is none."""
+    def job(self, context: TenantContext, job_id: UUID) -> Mapping[str, Any]:
+        """Return all that is kept of a job."""
         with self._transaction(context):
             found = self._connection.execute(_JOB, {"tenant_id": context.tenant_id, "job_id": job_id})
-            row: Mapping[str, Any] | None = found.scalar_one_or_none()
+            row: Mapping[str, Any] = found.scalar_one()
             return row
 
     def unfinished(self, tenant_ids: Sequence[UUID]) -> int:

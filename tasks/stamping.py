@@ -31,7 +31,7 @@ def stamp(message: dict[str, Any], signatures: Sequence[dict[str, Any]] = ()) ->
         CallIdError: a task id that is no UUID.
     """
     options: dict[str, Any] = message["options"]
-    options["task_id"] = options.get("task_id") or str(uuid4())
+    options["task_id"] = str(options.get("task_id") or uuid4())
     # One that stands both in a canvas and on its own is still one.
     every = list({id(each): each for each in (message, *single_tasks([message, *signatures]))}.values())
     for each in every:
@@ -119,7 +119,7 @@ def _may_enter_a_tenant(task_name: str) -> bool:
 
 def _call_id(signature: dict[str, Any]) -> UUID:
     options = signature["options"]
-    spelled = options["task_id"] = options.get("task_id") or str(uuid4())
+    spelled = options["task_id"] = str(options.get("task_id") or uuid4())
     try:
         return UUID(spelled)
     except ValueError:

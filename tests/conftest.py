@@ -77,3 +77,11 @@ def acme(new_tenant: Callable[[str], TestTenant]) -> TestTenant:
 def zeta(new_tenant: Callable[[str], TestTenant]) -> TestTenant:
     """The other tenant, whose things do not exist for acme."""
     return new_tenant("zeta")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what `make test` left out: pytest-xdist keeps the number of deselected tests to itself."""
+    chosen: str = config.getoption("markexpr")
+    left_out = [server for server in ("pgbouncer", "rabbitmq") if f"not {server}" in chosen]
+    if left_out:
+        terminalreporter.write_line(f"Left out: what needs {' or '.join(left_out)}. `make test-isolation` has it.")

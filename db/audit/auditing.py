@@ -113,8 +113,9 @@ def _logins(connection: Connection, roles: Sequence[str] | None) -> list[str]:
         text("select rolname::text from pg_catalog.pg_roles where rolname = any(cast(:roles as text[]))"),
         {"roles": asked},
     )
-    found = list(known.scalars())
-    missing = [] if roles is None else sorted(set(asked) - set(found))
+    existing = set(known.scalars())
+    found = [login for login in asked if login in existing]
+    missing = [] if roles is None else sorted(set(asked) - existing)
     if missing or not found:
         # Nobody to judge would mean nothing found, which reads like all is well.
         raise AuditRoleUnknownError(

@@ -1,8 +1,7 @@
-"""The checks: one file of `sql/audit/` each, with what it is about in its first lines.
+"""The checks: one file of `sql/audit/` each.
 
--- critical, fixed by the owner, not for shared tables
--- Every tenant reads and writes every row of it.
-select ... as object, ... as part, ... as role, ... as message, ... as fix
+Its first lines are comments: what it finds; how bad that is and who mends it, as in `critical, fixed by the owner, not
+for shared tables`; why it matters. Then a query with the columns object, part, role, message and fix.
 """
 
 import re

@@ -1,7 +1,7 @@
 """What was declared to be right, in the comment of the object it is about, one declaration a line.
 
-comment on table app.countries is 'partywall: shared, the same for everybody';
-comment on index app.orders_by_time is 'partywall: allow unique-without-tenant, a random number';
+`partywall: shared, the same for everybody` on a table, `partywall: allow unique-without-tenant, a random number` on
+whatever may be commented on.
 """
 
 import re

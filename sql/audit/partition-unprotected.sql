@@ -1,6 +1,7 @@
 -- A partition or child of a tenant table without row-level security.
 -- critical, fixed by the owner, not for shared tables
--- Whoever names a partition or an inheriting table directly is not stopped by its parent's policies. Only its own count.
+-- Whoever names a partition or an inheriting table directly is not stopped by its parent's policies.
+-- Only its own count.
 select
     tenant_tables.name as object,
     null as part,

@@ -16,7 +16,7 @@ from tasks.proof.tokens import SeenToken, tokens_in
 
 # PostgreSQL lists settings of one's own nowhere, so every name with a dot in it could be one.
 _SETTING = re.compile(rb"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*", re.IGNORECASE)
-MOST_SETTINGS = 500
+MOST_SETTINGS = 2_000
 
 
 @dataclass
@@ -72,18 +72,13 @@ class Watch:
             self._heard = Heard(tenant, [secret.encode() for secret in secrets])
             return self._heard
 
-    def end(self) -> None:
-        """End the window."""
-        with self._lock:
-            self._heard = None
-
     def open_lines(self) -> list[PostgresLine]:
         """Return the connections to PostgreSQL that are open now."""
         with self._lock:
             self._lines = [line for line in self._lines if line.is_open]
             return list(self._lines)
 
-    # -- called from the taps' threads ------------------------------------------------------------
+    # Below: called from the taps' threads.
 
     def opened(self, line: PostgresLine) -> None:
         """Hear of a new connection to PostgreSQL."""

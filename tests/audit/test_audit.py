@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
+from db import guard
 from db.audit import AuditRoleUnknownError, AuditSchemaUnknownError, Severity, audit
 from db.audit.checks import CheckInvalidError, catalog_checks
 from db.audit.finding import Exemption
@@ -44,6 +45,14 @@ def test_our_own_database_has_no_findings(audited: Audited) -> None:
     assert report.findings == []
     assert report.exemptions == []
     assert report.roles == [role.login for role in Role]
+
+
+def test_the_guard_changes_nothing_about_that(own_database: Database) -> None:
+    guard.install(own_database.admin_url)
+    with bare_connection(own_database.url(Role.WORKER)) as connection:
+        report = audit(connection, schemas=["app", "partywall", "partywall_private"])
+
+    assert report.findings == []
 
 
 def test_the_platforms_own_schemas_have_no_findings_and_say_what_they_exempt(audited: Audited) -> None:

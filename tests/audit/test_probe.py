@@ -165,6 +165,17 @@ def test_a_superuser_can_fill_what_the_login_cannot(case: str, own_database: Dat
     assert {each.object: each.attacks for each in report.probed}["app.t"] > 20
 
 
+def test_a_superuser_who_cannot_fill_a_table_still_plays_as_the_login(own_database: Database) -> None:
+    plant(own_database, NOT_POSSIBLE["a check that nothing known satisfies"][0])
+    plant(own_database, "alter table app.t drop constraint t_body_check; reset role;")
+    own_database.do("insert into app.t (tenant_id, body) values (gen_random_uuid(), 'somebody''s')")
+    plant(own_database, "alter table app.t add check (md5(body) = repeat('0', 32)) not valid")
+
+    report = probe_database(own_database.admin_url, None)
+
+    assert {finding.check for finding in report.findings} == {"probe-not-possible"}
+
+
 def test_rows_that_are_there_already_leak_even_where_none_could_be_put(own_database: Database) -> None:
     plant(
         own_database,
@@ -223,6 +234,11 @@ def test_only_a_superuser_plays_another_login(own_database: Database) -> None:
 def test_a_login_that_does_not_exist_is_not_played(own_database: Database) -> None:
     with pytest.raises(ProbeLoginError, match="no such login"):
         probe_database(own_database.admin_url, None, login="nobody")
+
+
+def test_a_login_that_enters_no_tenant_is_not_played(own_database: Database) -> None:
+    with pytest.raises(ProbeLoginError, match="may not enter a tenant"):
+        probe_database(own_database.admin_url, None, login="partywall_dispatcher")
 
 
 def test_without_an_operator_there_are_no_tenants_to_play_with(own_database: Database) -> None:

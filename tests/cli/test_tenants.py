@@ -59,7 +59,7 @@ def test_deleting_asks_for_a_yes(acme: TestTenant, partywall: Run) -> None:
     result = partywall("tenants", "delete", "acme")
 
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("error: Deleting acme cannot be undone")
+    assert result.stderr.startswith("error: deleting acme cannot be undone. Say --yes")
     assert json.loads(partywall("tenants", "list", "--json").stdout)["tenants"][0]["status"] == "active"
 
 

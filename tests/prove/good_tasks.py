@@ -1,6 +1,6 @@
 """Tasks that keep to their tenant, in every way of working that there is."""
 
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from pydantic import BaseModel
 from sqlalchemy import text
@@ -57,6 +57,24 @@ def marks(job: Job, payload: NoteRef) -> None:
     updated = job.connection.execute(text("update app.notes set read = true where id = :id"), {"id": payload.id})
     if updated.rowcount == 0:
         raise LookupError(f"no note {payload.id}")
+
+
+@task("good.derives", examples=[NoteRef(id=UUID(int=7))])
+def derives(job: Job, payload: NoteRef) -> UUID:
+    """Write notes whose ids both tenants get: one that is given, and one made from the same words."""
+    write = text("insert into app.notes (id, body) values (:id, 'a note') on conflict do nothing")
+    made = uuid5(NAMESPACE_OID, "the same for everybody")
+    job.connection.execute(write, [{"id": payload.id}, {"id": made}])
+    return made
+
+
+@task("good.loses_its_connection")
+def loses_its_connection(job: Job, payload: Nothing) -> None:
+    """Go on with another connection: it takes the place of the first."""
+    job.connection.execute(READ)
+    job.connection.invalidate()
+    job.connection.rollback()
+    job.connection.execute(READ)
 
 
 @task("good.enqueues")

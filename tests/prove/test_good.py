@@ -12,7 +12,17 @@ TASKS = good_tasks.NAME
 
 
 @pytest.mark.parametrize(
-    "task_name", ["good.writes", "good.reads", "good.marks", "good.enqueues", "good.publishes", "good.awaits"]
+    "task_name",
+    [
+        "good.writes",
+        "good.reads",
+        "good.marks",
+        "good.derives",
+        "good.loses_its_connection",
+        "good.enqueues",
+        "good.publishes",
+        "good.awaits",
+    ],
 )
 def test_a_task_that_keeps_to_its_tenant_is_isolated(runner: Runner, task_name: str) -> None:
     report = prove(runner, registry.declaration(task_name), examples=3)

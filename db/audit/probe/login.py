@@ -40,10 +40,23 @@ def find_player(connection: Connection, login: str | None) -> Player:
             asked=name,
             hint="Give the DSN of the login that is to be tested, or a superuser's.",
         )
-    quoted = connection.execute(
-        text("select quote_ident(rolname) from pg_catalog.pg_roles where rolname = :name"), {"name": name}
-    ).scalar_one_or_none()
+    found = connection.execute(_ROLE, {"name": name}).one_or_none()
     connection.rollback()
-    if quoted is None:
+    if found is None:
         raise ProbeLoginError("there is no such login", asked=name, hint="Name one that exists with --role.")
-    return Player(name, quoted, is_superuser)
+    if not found.may_enter:
+        raise ProbeLoginError(
+            "the login may not enter a tenant",
+            asked=name,
+            hint="What it sees of all tenants is meant to be. Probe as the worker, the API or the operator.",
+        )
+    return Player(name, found.quoted, is_superuser)
+
+
+_ROLE = text("""
+    select
+        quote_ident(rolname) as quoted,
+        has_function_privilege(oid, 'partywall.enter(text)', 'execute') as may_enter
+    from pg_catalog.pg_roles
+    where rolname = :name
+""")

@@ -1,6 +1,7 @@
 """Making up rows that a table takes, for two tenants, so that there is something to be leaked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from db.audit.probe.search import Search, Values
@@ -54,6 +55,16 @@ class Rows:
         with self.stage.as_filler():
             self.stage.enter(tenant)
             return self._found(table, given)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Undo what the block does, and forget the rows that it made up."""
+        known = dict(self._known)
+        try:
+            with self.stage.aside():
+                yield
+        finally:
+            self._known = known
 
     def _referred(self, table: Table, tenant: StandIn, above: Sequence[Table]) -> Values:
         values: Values = {}

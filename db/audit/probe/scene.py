@@ -41,7 +41,7 @@ class Scene:
 
     def fresh(self, tenant: StandIn) -> Values:
         """Return values that would make another row of the tenant. No such row is left behind."""
-        with self.stage.aside():
+        with self.rows.aside():
             return self.rows.another(self.table, tenant).given
 
     def linked(self, tenant: StandIn) -> Values:

@@ -38,7 +38,9 @@ class Search:
     @property
     def values(self) -> Values:
         """What to try now."""
-        return {**{name: pool[self._places[name]] for name, pool in self._pools.items()}, **self.given}
+        # Two values drawn at random may be the same, and make a pool shorter than it was.
+        chosen = {name: pool[min(self._places[name], len(pool) - 1)] for name, pool in self._pools.items()}
+        return chosen | self.given
 
     def learn(self, answer: Answer) -> bool:
         """Change what to try next; return False when there is nothing left to change."""

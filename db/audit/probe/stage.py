@@ -69,8 +69,9 @@ class Stage:
         """Act as whoever may insert: the superuser where one is connected, else the login itself."""
         if self.player.is_superusers:
             self._say("reset session authorization")
-        yield
-        if self.player.is_superusers:
+        try:
+            yield
+        finally:
             self._become_player()
 
     def attack(self, statement: str, *values: Any) -> Answer:

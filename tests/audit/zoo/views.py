@@ -112,4 +112,17 @@ DEFECTS = [
         clean=f"{GOOD} create publication p;",
         part="publication p",
     ),
+    Defect(
+        check="table-in-publication",
+        name="every table of the schema",
+        plant=f"{GOOD} {SUPERUSER} create publication p for tables in schema app;",
+        clean=f"{GOOD} {SUPERUSER} create publication p for tables in schema partywall;",
+        part="publication p",
+        also=frozenset(
+            {
+                ("table-in-publication", f"app.{name}")
+                for name in ("files", "file_chunks", "orders", "rejected_rows", "statements")
+            }
+        ),
+    ),
 ]
