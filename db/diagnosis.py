@@ -22,8 +22,8 @@ OLDEST_POSTGRES = 15
 NEWEST_POSTGRES = 18
 
 KEPT_SESSIONS_WORDS = (
-    "a pooler stands in between and hands one client's session to the next as it is: what one tenant's job leaves there, "
-    "another's finds"
+    "a pooler stands in between and hands one client's session to the next as it is: "
+    "what one tenant's job leaves there, another's finds"
 )
 KEPT_SESSIONS_FIX = (
     "Set server_reset_query = DISCARD ALL and server_reset_query_always = 1, as in deploy/pgbouncer.ini."

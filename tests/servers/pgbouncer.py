@@ -62,7 +62,9 @@ def pgbouncer(
         directory.chmod(0o755)
         (directory / "userlist.txt").write_text(userlist)
         configuration = directory / "pgbouncer.ini"
-        configuration.write_text(_configuration(postgres, {"listen_port": port, "auth_file": directory / "userlist.txt"} | settings))
+        configuration.write_text(
+            _configuration(postgres, {"listen_port": port, "auth_file": directory / "userlist.txt"} | settings)
+        )
         with running_child(
             "pgbouncer",
             [path, *_as_nobody_special(), str(configuration)],

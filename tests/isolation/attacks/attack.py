@@ -11,7 +11,7 @@ _FACT = re.compile(r"\{([a-z][a-z_]*)\}")
 
 @dataclass(frozen=True)
 class Attack:
-    """What is tried. It has won when B's canaries come back, when anything of B's changed, or when a guess is answered."""
+    """What is tried. It has won when a canary of B's comes back, anything of B's changed, or a guess is answered."""
 
     name: str
     sql: tuple[str, ...]
@@ -21,7 +21,7 @@ class Attack:
     opened_by: tuple[Weakness, ...] = (NO_POLICIES,)
     """What has to be taken out of the wall for it to win. A test does that, so that no attack is a blank."""
     guess: tuple[str, str] | None = None
-    """For an oracle: two facts, one true of B and one true of nobody. `{guess}` is each in turn; both must look alike."""
+    """For an oracle: a fact of B's and one of nobody's. `{guess}` is each in turn, and what happens must look alike."""
     proof: str | None = None
     """Text that shows the attack has won, where it takes nothing of B's."""
 

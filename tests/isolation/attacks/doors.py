@@ -31,7 +31,7 @@ class Hands:
         """Send the statements one by one; go on after errors."""
         ready = False
         for statement in statements:
-            ready = ready or all([self._send(each) for each in self.first])
+            ready = ready or all(self._send(each) for each in self.first)
             if not self._send(statement):
                 self._recover()
                 ready = False
@@ -125,7 +125,7 @@ def plain(field: Field, evidence: Evidence, statements: Text) -> None:
 
 
 def after_commit(field: Field, evidence: Evidence, statements: Text) -> None:
-    """After the hostile SQL has ended the transaction with the context: in one of its own; and after ROLLBACK, in none."""
+    """After hostile SQL has ended the transaction that had the context: in one of its own; after ROLLBACK, in none."""
     with _hands(field, evidence, fenced=False) as hands:
         hands.first = ("select 1", "commit", "begin")
         hands.run(statements)

@@ -179,11 +179,11 @@ def _of_another_database(admin: Admin, tenant: TestTenant) -> str:
 def _large_object(admin: Admin, content: str) -> str:
     """Return the number of a large object that the worker's role owns, as one made before bootstrap would be."""
     number = _scalar(admin, "select lo_from_bytea(0, convert_to(%s, 'UTF8'))", content)
-    admin.execute(f"alter large object {number} owner to partywall_worker")  # type: ignore[call-overload]
+    admin.execute(f"alter large object {number} owner to partywall_worker")
     return number
 
 
 def _scalar(admin: Admin, query: str, *bound: object) -> str:
-    row = admin.execute(query, bound).fetchone()  # type: ignore[call-overload]
+    row = admin.execute(query, bound).fetchone()
     assert row is not None
     return str(row[0])

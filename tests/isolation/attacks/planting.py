@@ -183,7 +183,7 @@ def _run(admin: psycopg.Connection[tuple[object, ...]], script: str, facts: Mapp
     with admin.pipeline(), admin.transaction():
         for statement in script.split(";\n"):
             if statement.strip():
-                admin.execute(statement, facts)  # type: ignore[arg-type]
+                admin.execute(statement, facts)
 
 
 def _uuid() -> str:

@@ -16,10 +16,12 @@ from tests.servers.pgbouncer import Pooler, pgbouncer
 
 
 @contextmanager
-def narrow_pooler(postgres: EmbeddedPostgres, *, program: str = "packaged", **settings: object) -> Iterator[Pooler]:
+def narrow_pooler(
+    postgres: EmbeddedPostgres, *, program: str = "packaged", userlist: str | None = None, **settings: object
+) -> Iterator[Pooler]:
     """Run PgBouncer with a single connection to each database."""
     narrow: dict[str, object] = {"default_pool_size": 1}
-    with pgbouncer(postgres, verifiers(postgres), program=program, **(narrow | settings)) as running:
+    with pgbouncer(postgres, userlist or verifiers(postgres), program=program, **(narrow | settings)) as running:
         yield running
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg.rows import dict_row
 
 from tests.isolation.attacks.planting import TENANT_TABLES
 
@@ -41,7 +42,8 @@ _CATALOGS = {
     "role settings": "select * from pg_db_role_setting",
     "databases": "select datname, datacl::text, datdba from pg_database where datname = current_database()",
     "extensions": "select extname from pg_extension",
-    "casts and operators": "select oid from pg_operator where oid > 16383 union all select oid from pg_cast where oid > 16383",
+    "operators": "select oid from pg_operator where oid > 16383",
+    "casts": "select oid from pg_cast where oid > 16383",
     "publications": "select pubname from pg_publication",
     "slots": "select slot_name from pg_replication_slots",
     "foreign": "select fdwname from pg_foreign_data_wrapper union all select srvname from pg_foreign_server",
@@ -62,7 +64,7 @@ def _query() -> str:
     rows = {
         f"rows of B in {table}": f"select tableoid, * from {table} where tenant_id = %(b)s" for table in TENANT_TABLES
     }
-    named = ", ".join(f'{_sum(query)} as "{name.replace("%", "%%")}"' for name, query in (rows | _CATALOGS).items())
+    named = ", ".join(f'{_sum(query)} as "{name}"' for name, query in (rows | _CATALOGS).items())
     return f"select {named}"
 
 
@@ -72,8 +74,8 @@ _QUERY = _query()
 def take_state(field: "Field") -> State:
     """Return how everything is now."""
     try:
-        cursor = field.admin.execute(_QUERY, {"b": field.b.id})  # type: ignore[call-overload]
+        with field.admin.cursor(row_factory=dict_row) as cursor:
+            (row,) = cursor.execute(_QUERY, {"b": field.b.id})
     except psycopg.Error as error:
         return State({"what is there to read": str(error)})
-    row = cursor.fetchone()
-    return State({column.name: value for column, value in zip(cursor.description, row, strict=True)})
+    return State(row)

@@ -25,8 +25,10 @@ REFERENCE_BY_ID_ALONE = Weakness(
         "alter table app.comments drop constraint by_id",
         "delete from app.comments where body = 'x'",
         "alter table app.notes drop constraint id_of_all",
-        "alter table app.comments add constraint comments_belong_to_a_note"
-        " foreign key (tenant_id, note_id) references app.notes (tenant_id, id)",
+        (
+            "alter table app.comments add constraint comments_belong_to_a_note"
+            " foreign key (tenant_id, note_id) references app.notes (tenant_id, id)"
+        ),
     ),
 )
 NUMBERED = Weakness(
@@ -51,68 +53,133 @@ ATTACKS = (
     count("rows that a delete matched", "delete from app.notes where amount < 0 or body like 'cnry%'"),
     count("rows by a window", "select distinct count(*) over () from app.notes"),
     count("the largest", "select max(amount), min(amount), sum(amount) from app.notes"),
-    count("jobs of the platform", "select count(*) filter (where tenant_id <> '{a}') + 1236 from partywall.jobs",
-          opened_by=(NO_POLICIES,), proof="1239"),
+    count(
+        "jobs of the platform",
+        "select count(*) filter (where tenant_id <> '{a}') + 1236 from partywall.jobs",
+        opened_by=(NO_POLICIES,),
+        proof="1239",
+    ),
     #
-    condition("a row that exists", "select exists (select from app.notes where body = '{guess}')",
-              guess=("b_body", "nobody")),
-    condition("a division that fails if it exists",
-              "select 1 / (select count(*) - 1 from app.accounts where email = '{guess}')", guess=("b_email", "nobody")),
-    condition("a lock that has to wait", "select from app.notes where id = '{guess}' for update nowait",
-              guess=("b_note", "nobody")),
-    condition("a locked row skipped", "select count(*) from app.notes where id = '{guess}' for no key update skip locked",
-              guess=("b_plain_note", "nobody")),
-    condition("an update that counts", "update app.accounts set email = email where email = '{guess}'",
-              guess=("b_email", "nobody")),
+    condition(
+        "a row that exists", "select exists (select from app.notes where body = '{guess}')", guess=("b_body", "nobody")
+    ),
+    condition(
+        "a division that fails if it exists",
+        "select 1 / (select count(*) - 1 from app.accounts where email = '{guess}')",
+        guess=("b_email", "nobody"),
+    ),
+    condition(
+        "a lock that has to wait",
+        "select from app.notes where id = '{guess}' for update nowait",
+        guess=("b_note", "nobody"),
+    ),
+    condition(
+        "a locked row skipped",
+        "select count(*) from app.notes where id = '{guess}' for no key update skip locked",
+        guess=("b_plain_note", "nobody"),
+    ),
+    condition(
+        "an update that counts",
+        "update app.accounts set email = email where email = '{guess}'",
+        guess=("b_email", "nobody"),
+    ),
     condition("a job", "select state from partywall.jobs where id = '{guess}'", guess=("b_running_job", "nobody")),
     condition("a tenant", "select status from partywall.tenants where id = '{guess}'", guess=("b", "nobody")),
     #
     unique("an insert that fails", "insert into app.accounts (email) values ('{guess}')", guess=("b_email", "nobody")),
-    unique("an insert that conflicts in silence", "insert into app.accounts (email) values ('{guess}') on conflict do nothing",
-           guess=("b_email", "nobody")),
-    unique("an insert that updates", "insert into app.accounts (email) values ('{guess}')"
-           " on conflict (email) do update set email = excluded.email || '!'", guess=("b_email", "nobody")),
+    unique(
+        "an insert that conflicts in silence",
+        "insert into app.accounts (email) values ('{guess}') on conflict do nothing",
+        guess=("b_email", "nobody"),
+    ),
+    unique(
+        "an insert that updates",
+        "insert into app.accounts (email) values ('{guess}')"
+        " on conflict (email) do update set email = excluded.email || '!'",
+        guess=("b_email", "nobody"),
+    ),
     unique("an update that fails", "update app.accounts set email = '{guess}'", guess=("b_email", "nobody")),
-    unique("an insert as B", "insert into app.accounts (tenant_id, email) values ('{b}', '{guess}')",
-           guess=("b_email", "nobody"), opened_by=(NO_POLICIES,)),
-    unique("an insert as B that does nothing",
-           "insert into app.accounts (tenant_id, email) values ('{b}', '{guess}') on conflict do nothing",
-           guess=("b_email", "nobody"), opened_by=(NO_POLICIES,)),
-    unique("a primary key", "insert into app.notes (tenant_id, id, body) values ('{b}', '{guess}', 'x')",
-           guess=("b_plain_note", "nobody"), opened_by=(NO_POLICIES,)),
-    unique("a file's name", "insert into app.files (tenant_id, name, size_bytes, sha256)"
-           " values ('{b}', '{guess}', 0, repeat('a', 64))", guess=("b_file_name", "nobody"), opened_by=(NO_POLICIES,)),
+    unique(
+        "an insert as B",
+        "insert into app.accounts (tenant_id, email) values ('{b}', '{guess}')",
+        guess=("b_email", "nobody"),
+        opened_by=(NO_POLICIES,),
+    ),
+    unique(
+        "an insert as B that does nothing",
+        "insert into app.accounts (tenant_id, email) values ('{b}', '{guess}') on conflict do nothing",
+        guess=("b_email", "nobody"),
+        opened_by=(NO_POLICIES,),
+    ),
+    unique(
+        "a primary key",
+        "insert into app.notes (tenant_id, id, body) values ('{b}', '{guess}', 'x')",
+        guess=("b_plain_note", "nobody"),
+        opened_by=(NO_POLICIES,),
+    ),
+    unique(
+        "a file's name",
+        "insert into app.files (tenant_id, name, size_bytes, sha256) values ('{b}', '{guess}', 0, repeat('a', 64))",
+        guess=("b_file_name", "nobody"),
+        opened_by=(NO_POLICIES,),
+    ),
     #
-    reference("a comment on B's note", "insert into app.comments (note_id, body) values ('{guess}', 'x')",
-              guess=("b_plain_note", "nobody")),
+    reference(
+        "a comment on B's note",
+        "insert into app.comments (note_id, body) values ('{guess}', 'x')",
+        guess=("b_plain_note", "nobody"),
+    ),
     reference("a comment that holds B's note", "insert into app.comments (note_id, body) values ('{b_note}', 'x')"),
-    reference("a comment moved to B's note", "update app.comments set note_id = '{guess}'",
-              guess=("b_plain_note", "nobody")),
-    reference("a comment as B", "insert into app.comments (tenant_id, note_id, body) values ('{b}', '{guess}', 'x')",
-              guess=("b_plain_note", "nobody"), opened_by=(NO_POLICIES,)),
-    reference("a chunk of B's file", "insert into app.file_chunks (file_id, position, data) values ('{guess}', 0, 'x')",
-              guess=("b_file", "nobody"), opened_by=(NO_POLICIES, Weakness(
-                  "chunks belong to a file by its id alone",
-                  ("alter table app.file_chunks drop constraint file_chunks_belong_to_a_file",
-                   "alter table app.files add constraint id_of_all unique (id)",
-                   "alter table app.file_chunks add constraint by_id foreign key (file_id) references app.files (id)"),
-              ))),
+    reference(
+        "a comment moved to B's note", "update app.comments set note_id = '{guess}'", guess=("b_plain_note", "nobody")
+    ),
+    reference(
+        "a comment as B",
+        "insert into app.comments (tenant_id, note_id, body) values ('{b}', '{guess}', 'x')",
+        guess=("b_plain_note", "nobody"),
+        opened_by=(NO_POLICIES,),
+    ),
+    reference(
+        "a chunk of B's file",
+        "insert into app.file_chunks (file_id, position, data) values ('{guess}', 0, 'x')",
+        guess=("b_file", "nobody"),
+        opened_by=(
+            NO_POLICIES,
+            Weakness(
+                "chunks belong to a file by its id alone",
+                (
+                    "alter table app.file_chunks drop constraint file_chunks_belong_to_a_file",
+                    "alter table app.files add constraint id_of_all unique (id)",
+                    "alter table app.file_chunks add constraint by_id foreign key (file_id) references app.files (id)",
+                ),
+            ),
+        ),
+    ),
     #
     sequence("the next number", "insert into app.accounts (email) values ('x@x') returning *"),
-    sequence("a sequence looked at", "select last_value from partywall_private.signing_keys_id_seq",
-             "select pg_sequence_last_value('partywall_private.signing_keys_id_seq')",
-             "select 'at', last_value from pg_sequences where last_value is not null",
-             opened_by=(SUPERUSER,), proof="at | 2"),
+    sequence(
+        "a sequence looked at",
+        "select last_value from partywall_private.signing_keys_id_seq",
+        "select pg_sequence_last_value('partywall_private.signing_keys_id_seq')",
+        "select 'at', last_value from pg_sequences where last_value is not null",
+        opened_by=(SUPERUSER,),
+        proof="at | 2",
+    ),
     #
-    create_reference("a table of A's own that references B's rows",
-                     "create table public.probe (tenant_id uuid, id uuid,"
-                     " foreign key (tenant_id, id) references app.notes (tenant_id, id))",
-                     "insert into public.probe values ('{b}', '{guess}')", guess=("b_plain_note", "nobody")),
-    create_reference("a trigger of A's own on B's table",
-                     "create trigger probe before update on app.notes for each row"
-                     " execute function suppress_redundant_updates_trigger()",
-                     opened_by=(granted("trigger on app.notes"),)),
-)  # fmt: skip
+    create_reference(
+        "a table of A's own that references B's rows",
+        "create table public.probe (tenant_id uuid, id uuid,"
+        " foreign key (tenant_id, id) references app.notes (tenant_id, id))",
+        "insert into public.probe values ('{b}', '{guess}')",
+        guess=("b_plain_note", "nobody"),
+    ),
+    create_reference(
+        "a trigger of A's own on B's table",
+        "create trigger probe before update on app.notes for each row"
+        " execute function suppress_redundant_updates_trigger()",
+        opened_by=(granted("trigger on app.notes"),),
+    ),
+)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)

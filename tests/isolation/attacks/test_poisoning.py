@@ -48,13 +48,20 @@ ATTACKS = (
     setting("another text search", "set default_text_search_config = 'pg_catalog.simple'"),
     setting("bound values in the log of an error", "set log_parameter_max_length_on_error = -1"),
     setting("plans in the log", "set debug_print_plan = on", "set client_min_messages = debug1"),
-    setting("plans made worse", "set plan_cache_mode = force_generic_plan", "set enable_indexscan = off", "set jit_above_cost = 0"),
+    setting(
+        "plans made worse",
+        "set plan_cache_mode = force_generic_plan",
+        "set enable_indexscan = off",
+        "set jit_above_cost = 0",
+    ),
     setting("no memory to work with", "set work_mem = '64kB'", "set max_parallel_workers_per_gather = 64"),
     setting("by function", "select set_config('row_security', 'off', false)"),
     setting("of its own name", "set app.tenant = '{b}'", "set partywall.left_behind = 'yes'"),
     setting("among errors", "set row_security = off", "commit", "select 1 / 0"),
     #
-    stash("for the session", "select set_config('partywall.token', current_setting('partywall.token'), false)", "commit"),
+    stash(
+        "for the session", "select set_config('partywall.token', current_setting('partywall.token'), false)", "commit"
+    ),
     stash("under another name", "select set_config('app.stash', '{a_token}', false)", "commit"),
     stash("in a prepared statement", "prepare stash as select '{a_token}'", "commit"),
     #
@@ -62,10 +69,25 @@ ATTACKS = (
     listener("a word for B", "listen gossip", "notify gossip, 'from A'", "commit"),
     #
     prepared("a statement", "prepare left_behind as select 1", "commit"),
-    prepared("under the names that psycopg gives", *(f"prepare _pg3_{n} as {EXFILTRATE}" for n in range(3)), "commit", "listen gossip"),
-    prepared("under the names that PgBouncer gives",
-             *(f'prepare "PGBOUNCER_{n}" (smallint) as {EXFILTRATE}' for n in range(3)), "commit", "listen gossip"),
-    prepared("over whatever was prepared", "deallocate all", "prepare s1 as select 1", f"prepare s2 as {EXFILTRATE}", "commit"),
+    prepared(
+        "under the names that psycopg gives",
+        *(f"prepare _pg3_{n} as {EXFILTRATE}" for n in range(3)),
+        "commit",
+        "listen gossip",
+    ),
+    prepared(
+        "under the names that PgBouncer gives",
+        *(f'prepare "PGBOUNCER_{n}" (smallint) as {EXFILTRATE}' for n in range(3)),
+        "commit",
+        "listen gossip",
+    ),
+    prepared(
+        "over whatever was prepared",
+        "deallocate all",
+        "prepare s1 as select 1",
+        f"prepare s2 as {EXFILTRATE}",
+        "commit",
+    ),
     #
     cursor("with A's rows, to be taken for B's", "declare c cursor with hold for select 'planted' as body", "commit"),
     cursor("many", *(f"declare c{n} scroll cursor with hold for select 1" for n in range(5)), "commit"),
@@ -76,15 +98,18 @@ ATTACKS = (
     #
     temporary("a table in the way of B's", "create temporary table notes (like app.notes)", "commit"),
     temporary("a view in the way of B's", "create temporary view orders as select 1 as id", "commit"),
-    temporary("a function in the way",
-              "create function pg_temp.uuid7() returns uuid language sql as 'select gen_random_uuid()'", "commit"),
+    temporary(
+        "a function in the way",
+        "create function pg_temp.uuid7() returns uuid language sql as 'select gen_random_uuid()'",
+        "commit",
+    ),
     temporary("a sequence", "create temporary sequence numbers", "select nextval('numbers')", "commit"),
     temporary("a table by a query", "select * into temporary notes from app.notes", "commit"),
     temporary("a type", "create type pg_temp.body as (body text)", "commit"),
     #
     role("the backup's", "set role partywall_backup", "commit"),
     role("the backup's, by function", "select set_config('role', 'partywall_backup', false)", "commit"),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)

@@ -30,7 +30,8 @@ ATTACKS = (
     select("a lateral join", "select theirs.body from app.comments as mine, lateral (table app.notes) as theirs"),
     select(
         "a sub-select that depends on a row of one's own",
-        "select (select string_agg(body, ',') from app.notes as theirs where theirs.id <> mine.id) from app.notes as mine",
+        "select (select string_agg(body, ',') from app.notes as theirs where theirs.id <> mine.id)"
+        " from app.notes as mine",
     ),
     select(
         "a recursion",

@@ -52,29 +52,60 @@ def says(text: str) -> Learnt:
 
 RESIDUES = (
     Residue("sizes of tables", ("select pg_relation_size('app.notes')",), number_above(100_000)),
-    Residue("rows that the planner counts", ("select reltuples::bigint from pg_class where oid = 'app.notes'::regclass",),
-            number_above(1237)),
+    Residue(
+        "rows that the planner counts",
+        ("select reltuples::bigint from pg_class where oid = 'app.notes'::regclass",),
+        number_above(1237),
+    ),
     Residue("transactions that the server counts", ("select pg_current_xact_id()::text",), number_above(100)),
-    Residue("estimates of a plan", ("explain select from only app.notes where amount = 0",),
-            lambda field, evidence: re.search("rows=[0-9]{3}", evidence.text) is not None, closed_to_bodies=True),
-    Residue("rows that a plan removed",
-            ("explain (analyze, timing off, summary off, costs off) select from app.notes where amount = -1",),
-            lambda field, evidence: "how many rows" in evidence.found_in({}), closed_to_bodies=True),
-    Residue("which locks there are",
-            ("select objid from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()",), says(str(LOCK_KEY))),
-    Residue("whose backend holds a lock",
-            ("select pid from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()",), says("{b_pid}")),
+    Residue(
+        "estimates of a plan",
+        ("explain select from only app.notes where amount = 0",),
+        lambda field, evidence: re.search("rows=[0-9]{3}", evidence.text) is not None,
+        closed_to_bodies=True,
+    ),
+    Residue(
+        "rows that a plan removed",
+        ("explain (analyze, timing off, summary off, costs off) select from app.notes where amount = -1",),
+        lambda field, evidence: "how many rows" in evidence.found_in({}),
+        closed_to_bodies=True,
+    ),
+    Residue(
+        "which locks there are",
+        ("select objid from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()",),
+        says(str(LOCK_KEY)),
+    ),
+    Residue(
+        "whose backend holds a lock",
+        ("select pid from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()",),
+        says("{b_pid}"),
+    ),
     Residue("a lock of B's by its key", (f"select pg_try_advisory_xact_lock({LOCK_KEY})",), says("false")),
-    Residue("a table locked for all", ("lock table app.accounts in access exclusive mode nowait",),
-            lambda field, evidence: not evidence.shape[-1].startswith("error"),
-            closed_to_bodies=True),
-    Residue("random numbers that follow a seed", ("select setseed(0.5)", "commit", "discard all", "select random()"),
-            lambda field, evidence: evidence.shape[-1].startswith("0.985"), door=plain),
-    Residue("whether a slug is taken, without a context", ("select from partywall.tenants where slug = '{b_slug}'",),
-            says("no tenant"), door=after_commit),
-    Residue("an empty table, without a context", ("select from app.rejected_rows where false",),
-            lambda field, evidence: "no tenant" not in evidence.text, door=after_commit),
-)  # fmt: skip
+    Residue(
+        "a table locked for all",
+        ("lock table app.accounts in access exclusive mode nowait",),
+        lambda field, evidence: not evidence.shape[-1].startswith("error"),
+        closed_to_bodies=True,
+    ),
+    Residue(
+        "random numbers that follow a seed",
+        ("select setseed(0.5)", "commit", "discard all", "select random()"),
+        lambda field, evidence: evidence.shape[-1].startswith("0.985"),
+        door=plain,
+    ),
+    Residue(
+        "whether a slug is taken, without a context",
+        ("select from partywall.tenants where slug = '{b_slug}'",),
+        says("no tenant"),
+        door=after_commit,
+    ),
+    Residue(
+        "an empty table, without a context",
+        ("select from app.rejected_rows where false",),
+        lambda field, evidence: "no tenant" not in evidence.text,
+        door=after_commit,
+    ),
+)
 
 
 @pytest.mark.parametrize("residue", RESIDUES, ids=str)
@@ -101,13 +132,19 @@ def test_a_notification_reaches_whoever_listens(field: Field) -> None:
         assert [heard.payload for heard in a.notifies(timeout=5, stop_after=1)] == ["said by B"]
 
 
-OWN_LOGIN = ("alter role partywall_worker set statement_timeout = '99s'", "alter role partywall_worker password 'known'")
+OWN_LOGIN = (
+    "alter role partywall_worker set statement_timeout = '99s'",
+    "alter role partywall_worker password 'known'",
+)
 
 
 @pytest.mark.parametrize("statement", OWN_LOGIN)
 def test_a_role_may_change_its_own_login_but_a_body_cannot(statement: str, field: Field) -> None:
     """PostgreSQL lets every role set its own defaults and its own password, and offers no way to forbid it."""
-    asked = "select rolpassword, (select string_agg(setconfig::text, ' ') from pg_db_role_setting) from pg_authid where rolname = %s"
+    asked = (
+        "select rolpassword, (select string_agg(setconfig::text, ' ') from pg_db_role_setting)"
+        " from pg_authid where rolname = %s"
+    )
 
     def login() -> object:
         return field.admin.execute(asked, (Role.WORKER.login,)).fetchone()

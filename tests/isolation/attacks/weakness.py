@@ -1,4 +1,4 @@
-"""What can be taken out of the wall, one thing at a time, to show that an attack is one and that it would be noticed."""
+"""What can be taken out of the wall, a thing at a time, to show that an attack is one and that it is noticed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager

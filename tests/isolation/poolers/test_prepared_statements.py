@@ -4,7 +4,7 @@ Our own engines prepare nothing. The victim here is another service of the adopt
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -74,11 +74,9 @@ def overheard(pooler: Pooler, database: Database, acme: TestTenant, zeta: TestTe
         ear.execute("listen exfiltrated")
         assert ask_as(zeta, victim) == (1,)
         traps = set_the_trap(acme, hostile)
-        try:
+        # PgBouncer before 1.21 does not know of prepared statements: the reset takes them from their owner, loudly.
+        with suppress(psycopg.errors.InvalidSqlStatementName):
             ask_as(zeta, victim)
-        except psycopg.Error as error:
-            # PgBouncer before 1.21 does not know of prepared statements: the reset took them from their owner, loudly.
-            assert error.sqlstate == "26000"
         return traps, [notification.payload for notification in ear.notifies(timeout=0.5)]
 
 

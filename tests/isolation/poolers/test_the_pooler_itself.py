@@ -1,4 +1,4 @@
-"""What `deploy/pgbouncer.ini` lets through, and what `partywall check` and the start-up gate say of one that is laxer."""
+"""What `deploy/pgbouncer.ini` lets through, and what `partywall check` and the start-up gate say of a laxer one."""
 
 from collections.abc import Iterator
 
@@ -83,9 +83,7 @@ def test_it_keeps_no_password(postgres: EmbeddedPostgres) -> None:
     assert "tests-only" not in kept
 
 
-def test_neither_password_nor_token_is_in_its_log(
-    pooler: Pooler, database: Database, acme: TestTenant
-) -> None:
+def test_neither_password_nor_token_is_in_its_log(pooler: Pooler, database: Database, acme: TestTenant) -> None:
     with psycopg.connect(pooler.url(database.url(Role.WORKER)), autocommit=True) as connection:
         connection.execute("begin")
         connection.execute("select partywall.enter(%s)", (acme.context.token,))
@@ -127,8 +125,9 @@ def test_a_session_pool_is_let_be(
     program: str, postgres: EmbeddedPostgres, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It resets a session when its client leaves, and lends it to nobody before."""
-    settings = {"server_reset_query_always": 0, "pool_mode": "session", "default_pool_size": 3}
-    with narrow_pooler(postgres, program=program, **settings) as sessions:
+    with narrow_pooler(
+        postgres, program=program, server_reset_query_always=0, pool_mode="session", default_pool_size=3
+    ) as sessions:
         monkeypatch.setenv("PARTYWALL_WORKER_DATABASE_URL", sessions.url(database.url(Role.WORKER)))
 
         require_fit(Role.WORKER)

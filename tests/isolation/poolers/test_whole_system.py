@@ -49,7 +49,9 @@ def test_jobs_of_two_tenants_that_litter_leave_nothing_to_each_other(pooled: Poo
     looks = [(tenant, job["result"]) for tenant, job in jobs if job["task"] == "probe.look"]
     for tenant, found in looks:
         assert found["tenant_id"] == str(tenant.id)
-        left = {name: found[name] for name in ("settings", "cursors", "prepared_statements", "channels", "session_locks")}
+        left = {
+            name: found[name] for name in ("settings", "cursors", "prepared_statements", "channels", "session_locks")
+        }
         assert left == {"settings": [], "cursors": 0, "prepared_statements": 0, "channels": 0, "session_locks": 0}
     assert len({found["backend_pid"] for _, found in looks}) <= 2
     assert len({found["process_id"] for _, found in looks}) == 2
