@@ -28,6 +28,8 @@ class Contender:
 
     name: str
     table: str
+    filters: bool
+    """Whether its statements say `where tenant_id = ...`."""
     connections: Sequence[Connection]
     tenant_id: UUID
     row_id: UUID
@@ -59,7 +61,7 @@ class Contender:
         return text(insert), {"tenant": self.tenant_id}
 
     def _select(self, what: str, *conditions: str, **bound: Any) -> Question:
-        if self.table == BY_HAND:
+        if self.filters:
             conditions, bound = ("tenant_id = :tenant", *conditions), bound | {"tenant": self.tenant_id}
         where = f" where {' and '.join(conditions)}" if conditions else ""
         return text(f"select {what} from {self.table}{where}"), bound  # noqa: S608
@@ -75,30 +77,34 @@ def backend_pid(connection: Connection) -> int:
 def contenders(url: str, context: TenantContext, *, row_id: UUID, connections: int = 1) -> Iterator[list[Contender]]:
     """Open the contenders' connections, all as the worker of `url`. All send unnamed statements, but `prepared`.
 
-    `none` is SQLAlchemy on psycopg as it comes, with the tenant in every WHERE. `prepared` is the same with psycopg's
-    own habit of preparing what it has seen five times, which ours may not have: a prepared statement can be poisoned.
-    `setting` says `set_config()` in a listener to "begin", as the usual recipe has it.
+    - `none` is SQLAlchemy on psycopg as it comes, with the tenant in every WHERE.
+    - `prepared` is the same with psycopg's own habit of preparing what it has seen five times. Ours may not: what is
+      prepared can be poisoned.
+    - `setting` says `set_config()` in a listener to "begin", as the usual recipe has it.
+    - `ours` is the context of this project, with SQL that names no tenant.
+    - `mapped` is `ours` on the same connections, with the predicate that a `TenantSession` adds for mapped classes.
     """
     unnamed: dict[str, Any] = {"prepare_threshold": None}
-    bare = [
-        ("none", BY_HAND, create_engine(plain_url(url), connect_args=unnamed)),
-        ("prepared", BY_HAND, create_engine(plain_url(url))),
-        ("setting", SETTING, _engine_with_setting(url, context.tenant_id, unnamed)),
-    ]
     options: dict[str, Any] = {TENANT: context}
-    engines = [*bare, ("ours", OURS, engine_for(Role.WORKER).execution_options(**options))]
+    engines = {
+        "none": create_engine(plain_url(url), connect_args=unnamed),
+        "prepared": create_engine(plain_url(url)),
+        "setting": _engine_with_setting(url, context.tenant_id, unnamed),
+        "ours": engine_for(Role.WORKER).execution_options(**options),
+    }
     with ExitStack() as opened:
+        held = {
+            name: [opened.enter_context(engine.connect()) for _ in range(connections)]
+            for name, engine in engines.items()
+        }
         yield [
-            Contender(
-                name,
-                table,
-                [opened.enter_context(engine.connect()) for _ in range(connections)],
-                context.tenant_id,
-                row_id,
-            )
-            for name, table, engine in engines
+            Contender("none", BY_HAND, True, held["none"], context.tenant_id, row_id),
+            Contender("prepared", BY_HAND, True, held["prepared"], context.tenant_id, row_id),
+            Contender("setting", SETTING, False, held["setting"], context.tenant_id, row_id),
+            Contender("ours", OURS, False, held["ours"], context.tenant_id, row_id),
+            Contender("mapped", OURS, True, held["ours"], context.tenant_id, row_id),
         ]
-    for _, _, engine in bare:
+    for engine in engines.values():
         engine.dispose()
 
 

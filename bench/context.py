@@ -43,20 +43,23 @@ def run(rows: int = 1_000_000, tenants: int = 1000, rounds: int = 15) -> tuple[d
         with CountingProxy.before(server.admin_url()) as proxy:
             url = _lead(server, through=proxy)
             with contenders(url, context, row_id=row_id) as all_:
-                figures = _round_trips(proxy, all_)
+                *unmapped, _ = all_
+                figures = _round_trips(proxy, unmapped)
                 with proxy.delaying(0.0005):
-                    taken = {"transaction, 1 ms away": _alternate(all_, _transactions(count=8), rounds)}
+                    taken = {"transaction, 1 ms away": _alternate(unmapped, _transactions(count=8), rounds)}
             dispose_engines()
 
         url = _lead(server, through=None)
         with contenders(url, context, row_id=row_id, connections=CONNECTIONS) as all_:
+            *unmapped, _ = all_
+            pids = [pid for each in unmapped for pid in each.backend_pids]
             for apart, where in ((False, "one core"), (True, "two cores")):
-                with on_cores([pid for each in all_ for pid in each.backend_pids], apart=apart):
-                    taken[f"transaction, {where}"] = _alternate(all_, _transactions(count=40), rounds)
-            with on_cores([pid for each in all_ for pid in each.backend_pids], apart=True):
+                with on_cores(pids, apart=apart):
+                    taken[f"transaction, {where}"] = _alternate(unmapped, _transactions(count=40), rounds)
+            with on_cores(pids, apart=True):
                 for name, measure in _STATEMENTS.items():
                     taken[name] = _alternate(all_, measure, rounds)
-            taken["session, two cores"] = _alternate(all_, _session, rounds)
+            taken["session, two cores"] = _alternate(unmapped, _session, rounds)
         dispose_engines()
 
     measured = [_row(what, name, samples) for what, each in taken.items() for name, samples in each.items()]
@@ -186,10 +189,11 @@ def _figures(taken: Mapping[str, Taken]) -> dict[str, float]:
         for other in ("none", "setting"):
             figures[f"{_word(what)}_over_{other}"] = taken[what]["ours"].over(taken[what][other], "wall")
     for what in _STATEMENTS:
-        ours, by_hand = taken[what]["ours"], taken[what]["none"]
-        for clock in ("wall", "backend"):
-            figures[f"{_word(what)}_over_where_{clock}"] = ours.over(by_hand, clock)
-            figures[f"{_word(what)}_beyond_where_{clock}_microseconds"] = ours.beyond(by_hand, clock)
+        for name in ("ours", "mapped"):
+            mine, by_hand = taken[what][name], taken[what]["none"]
+            for clock in ("wall", "backend"):
+                figures[f"{_word(what)}_{name}_over_where_{clock}"] = mine.over(by_hand, clock)
+                figures[f"{_word(what)}_{name}_beyond_where_{clock}_microseconds"] = mine.beyond(by_hand, clock)
     return figures
 
 

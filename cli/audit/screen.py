@@ -41,11 +41,15 @@ def _show_check(check: str, findings: Sequence[Finding]) -> None:
     severity = findings[0].severity
     _line(f"{severity.value}: {check}", style=_STYLES[severity])
     _prose(findings[0].why, indent=2, style="dim")
-    for finding in findings:
-        _line(_where(finding), indent=2, style="bold")
-        _prose(finding.message, indent=4)
-        if finding.fix:
-            _line(f"{_FIXERS[finding.fixed_by]}: {finding.fix}", indent=4, style="green")
+    for where, told in groupby(findings, key=_where):
+        _line(where, indent=2, style="bold")
+        fixes: dict[str, None] = {}
+        for finding in told:
+            _prose(finding.message, indent=4)
+            if finding.fix:
+                fixes[f"{_FIXERS[finding.fixed_by]}: {finding.fix}"] = None
+        for fix in fixes:
+            _line(fix, indent=4, style="green")
     _gap()
 
 

@@ -61,7 +61,7 @@ class Outcome:
         out.print()
         say(
             f"{isolated} of {_count(asked, 'task')} proven in {span(self.seconds)}: {_count(runs, 'run')}, "
-            f"{foreign or 'none'} of them with a row of the other tenant."
+            f"{foreign or 'none'} with a row of the other tenant."
         )
 
 

@@ -25,5 +25,5 @@ cross join lateral (
     where starts_with(settings.setting, 'search_path=')
 ) as paths
 where functions.is_definer
-  and not functions.is_parsed
+  and not functions.is_bound
   and (paths.path !~ '(^|, ?)"?pg_temp"?$' or paths.path like '%$user%')

@@ -12,7 +12,7 @@ select
     ) as fix
 from functions
 where functions.is_definer
-  and not functions.is_parsed
+  and not functions.is_bound
   and not exists (
       select 1 from unnest(functions.settings) as settings (setting)
       where starts_with(settings.setting, 'search_path=')

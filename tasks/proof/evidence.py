@@ -73,12 +73,14 @@ class Evidence:
         for column in _TOLD_BY_A_JOB:
             for mark in book.find(json.dumps(self.job.get(column)).encode()):
                 if mark.owner != self.tenant.id:
-                    yield Leak(LeakKind.KEPT, f"the {column} of its job holds {mark.where} of the other tenant")
+                    yield Leak(
+                        LeakKind.KEPT, f"the {column} of its job holds a value of {mark.where} of the other tenant"
+                    )
         before = self.before[self.tenant.id]
         for table, rows in self.after[self.tenant.id].items():
             for mark in _marks_of(rows - before.get(table, Counter()), book, leave_out=str(self.job_id)):
                 if mark.owner != self.tenant.id:
-                    yield Leak(LeakKind.KEPT, f"a row of {table} holds {mark.where} of the other tenant")
+                    yield Leak(LeakKind.KEPT, f"a row of {table} holds a value of {mark.where} of the other tenant")
 
     def _wrote(self, book: MarkBook) -> Iterator[Leak]:
         if self.other.id not in self.heard.late:

@@ -12,8 +12,6 @@ from tasks.proof.processes import NotInTimeError
 from tasks.proof.report import TaskReport, Verdict
 from tasks.proof.runner import ArrangementFailedError, Runner
 
-EXAMPLES = 5
-"""How often a task is run for each tenant where nothing else is said."""
 OWN_PREFIX = "partywall."
 """How the names of our own jobs in a proof begin."""
 
@@ -28,8 +26,8 @@ def prove(
     runner: Runner,
     declaration: TaskDeclaration,
     *,
+    examples: int,
     payloads: Sequence[Any] | None = None,
-    examples: int = EXAMPLES,
     seed: int = 0,
 ) -> TaskReport:
     """Run a task `examples` times for each tenant in turn, with `payloads` or its own; return what came of it.

@@ -61,7 +61,7 @@ class Runner:
         self._always_there: dict[bool, set[str]] = {}
         self._given: dict[UUID, set[str]] = {tenant.id: set() for tenant in pair}
         for tenant in pair:
-            self.book.own(tenant.id, [str(tenant.id)], "rows")
+            self.book.own(tenant.id, [str(tenant.id)], "the id")
 
     def seed(self) -> None:
         """Give both tenants rows to lose, however many they have lost."""

@@ -51,8 +51,6 @@ class Watch:
         self._lock = threading.Lock()
         self._heard: Heard | None = None
         self._lines: list[PostgresLine] = []
-        self._given_out: set[bytes] = set()
-        """Tokens that came from PostgreSQL or in a message. What a body makes up is not among them."""
         self._entered: dict[bytes, int] = {}
         """Tokens by the window that they were first used in."""
         self._window = 0
@@ -99,7 +97,6 @@ class Watch:
         """Hear what PostgreSQL says to a worker."""
         with self._lock:
             tokens = [token for value in values for token in tokens_in(value)]
-            self._given_out |= {token.spelled for token in tokens}
             if self._heard is None:
                 return
             # Whoever claims a job is in nobody's context yet; the token in the same row says whose the payload is.
@@ -113,11 +110,9 @@ class Watch:
         """Hear what anybody sends to the broker."""
         with self._lock:
             for piece in decoded(data):
-                for token in tokens_in(piece):
-                    self._given_out.add(token.spelled)
-                    if token.kind != "call" and self._heard is not None:
-                        self._heard.tokens_sent.add(token.kind)
                 if self._heard is not None:
+                    # The token of a call is what lets it into its tenant; no other has to travel.
+                    self._heard.tokens_sent |= {token.kind for token in tokens_in(piece)} - {"call"}
                     self._heard.data_sent |= {mark for mark in self._book.find(piece) if mark.is_data}
                     self._heard.secret_sent |= any(secret in piece for secret in self._heard.secrets)
 
@@ -128,8 +123,6 @@ class Watch:
                 self._heard.envelopes.append(envelope)
 
     def _hear_entering(self, line: PostgresLine, token: SeenToken) -> None:
-        if token.spelled not in self._given_out:
-            return
         line.tenant = token.tenant
         first = self._entered.setdefault(token.spelled, self._window)
         if self._heard is not None and token.tenant != self._heard.tenant:

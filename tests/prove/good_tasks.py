@@ -1,5 +1,6 @@
 """Tasks that keep to their tenant, in every way of working that there is."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from pydantic import BaseModel
@@ -68,6 +69,14 @@ def derives(job: Job, payload: NoteRef) -> UUID:
     return made
 
 
+@task("good.is_given", examples=[NoteRef(id=UUID(int=8))])
+def is_given(job: Job, payload: NoteRef) -> None:
+    """Write a note with an id that both tenants are given, for one of them."""
+    if job.tenant.slug.startswith("prove-a-"):
+        write = text("insert into app.notes (id, body) values (:id, 'a note') on conflict do nothing")
+        job.connection.execute(write, {"id": payload.id})
+
+
 @task("good.loses_its_connection")
 def loses_its_connection(job: Job, payload: Nothing) -> None:
     """Go on with another connection: it takes the place of the first."""
@@ -81,6 +90,13 @@ def loses_its_connection(job: Job, payload: Nothing) -> None:
 def enqueues(job: Job, payload: Note) -> None:
     """Leave the work to another job."""
     job.enqueue("good.writes", {"body": payload.body})
+
+
+@task("good.enqueues_later")
+def enqueues_later(job: Job, payload: Note) -> None:
+    """Leave the work to a job that becomes due when it is the other tenant's turn."""
+    job.enqueue("good.writes", {"body": payload.body}, run_at=datetime.now(UTC) + timedelta(seconds=0.5))
+    job.connection.execute(text("select pg_sleep(0.3)"))
 
 
 @task("good.publishes")

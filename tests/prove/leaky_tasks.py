@@ -9,7 +9,7 @@ from celery import Celery, current_task
 from sqlalchemy import text
 
 from tasks import AsyncJob, Job, task
-from tests.prove.good_tasks import READ, Note, Nothing, writes
+from tests.prove.good_tasks import READ, WRITE, Note, Nothing, writes
 
 NAME = __name__
 
@@ -57,13 +57,26 @@ def remembers(job: Job, payload: Nothing) -> list[str]:
     return _remembered
 
 
+_copied: list[str] = []
+
+
+@task("leaky.copies")
+def copies(job: Job, payload: Nothing) -> None:
+    """Write down what the process read first, whoever's it was."""
+    if not _copied:
+        _copied.extend(row.body for row in job.connection.execute(READ))
+    job.connection.execute(WRITE, {"body": _copied[0]})
+
+
+TOKEN = text("select current_setting('partywall.token')")
+
 _tokens: list[str] = []
 
 
 @task("leaky.goes_back")
 def goes_back(job: Job, payload: Nothing) -> None:
     """Enter the context of the first job again: its token is good for as long as its lease was."""
-    _tokens.append(job.connection.exec_driver_sql("select current_setting('partywall.token')").scalar_one())
+    _tokens.append(job.connection.execute(TOKEN).scalar_one())
     job.connection.exec_driver_sql("select partywall.enter(%s)", (_tokens[0],))
 
 
@@ -88,6 +101,18 @@ def logs(job: Job, payload: Nothing) -> None:
 def logs_its_payload(job: Job, payload: Note) -> None:
     """Tell the log what it was asked."""
     log.info("asked", payload=payload.model_dump())
+
+
+@task("leaky.prints_its_token")
+def prints_its_token(job: Job, payload: Nothing) -> None:
+    """Show its token past the log that strikes tokens out."""
+    print(job.connection.execute(TOKEN).scalar_one(), flush=True)  # noqa: T201 - what is planted
+
+
+@task("leaky.sends_its_token")
+def sends_its_token(job: Job, payload: Nothing) -> None:
+    """Send its token to whoever listens to events."""
+    current_task.send_event("task-entered", token=job.connection.execute(TOKEN).scalar_one())
 
 
 @task("leaky.shows_in_flower")

@@ -2,11 +2,16 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
 import pytest
 
 from bench.requirement import requirements
@@ -170,3 +175,32 @@ def test_embedded_servers_are_used_although_others_are_set(prove: Prove, given: 
 
     assert told(done)["ok"], done.stdout
     assert "PostgreSQL" in done.stderr
+
+
+@pytest.mark.parametrize("step", ["a broker is running", "dispatcher and worker are running"])
+def test_interrupted_it_stops_and_removes_all_that_it_started(step: str) -> None:
+    # Not in `tmp_path`: that is closed to the user that runs PostgreSQL for root.
+    with TemporaryDirectory(prefix="prove-") as scratch:
+        with subprocess.Popen(
+            [sys.executable, "-c", "from cli.main import app; app()", "prove"],
+            cwd=ROOT,
+            env=os.environ | {"TMPDIR": scratch},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stderr is not None
+            while step not in (line := process.stderr.readline()):
+                assert line, "it ended by itself"
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=60)
+
+        assert (process.returncode, said) == (130, "")
+        assert list(Path(scratch).iterdir()) == []
+        assert [each for each in _command_lines() if scratch in each] == []
+
+
+def _command_lines() -> Iterator[str]:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # gone while we looked, or another user's
+            yield " ".join([*process.cmdline(), process.environ().get("TMPDIR", "")])

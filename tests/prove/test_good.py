@@ -18,8 +18,10 @@ TASKS = good_tasks.NAME
         "good.reads",
         "good.marks",
         "good.derives",
+        "good.is_given",
         "good.loses_its_connection",
         "good.enqueues",
+        "good.enqueues_later",
         "good.publishes",
         "good.awaits",
     ],
@@ -33,14 +35,17 @@ def test_a_task_that_keeps_to_its_tenant_is_isolated(runner: Runner, task_name: 
 
 def test_what_a_task_touches_is_counted_for_each_tenant(runner: Runner) -> None:
     written = prove(runner, registry.declaration("good.writes"), examples=2)
+    left_to_others = prove(runner, registry.declaration("good.enqueues"), examples=1)
     read = prove(runner, registry.declaration("good.reads"), examples=1)
 
     assert written.rows_written == {"A": 2, "B": 2}
-    # The two that were written, and one for each time both were given something to lose.
-    assert read.rows_read == {"A": 5, "B": 5}
+    # The other job, and what it wrote.
+    assert left_to_others.rows_written == {"A": 2, "B": 2}
+    # The three that were written, and one for each time both were given something to lose.
+    assert read.rows_read == {"A": 7, "B": 7}
 
 
 def test_a_tenantless_task_is_not_run(runner: Runner) -> None:
-    report = prove(runner, registry.declaration("good.tenantless"))
+    report = prove(runner, registry.declaration("good.tenantless"), examples=1)
 
     assert (report.verdict, report.runs) == (Verdict.TENANTLESS, 0)

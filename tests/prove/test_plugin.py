@@ -58,7 +58,7 @@ def test_an_adopters_test_passes(adopter: "subprocess.CompletedProcess[str]", te
 @pytest.mark.parametrize(
     ("test", "culprit"),
     [
-        ("test_a_leak_fails", "the result of its job holds app.notes of the other tenant (2 of 4 runs)"),
+        ("test_a_leak_fails", "the result of its job holds a value of app.notes of the other tenant (2 of 4 runs)"),
         ("test_a_failure_is_no_proof", "ValueError: never on a Monday"),
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
@@ -68,6 +68,22 @@ def publish_elsewhere(job: Job, payload: Step) -> Outcomes:
         executor.submit(publish_on_purpose).result()
     asyncio.run(asyncio.to_thread(publish))
     return Outcomes(tries=tries)
+
+
+class Choosy(BaseModel):
+    """A payload whose check quotes what it does not like."""
+
+    word: str
+
+    @field_validator("word")
+    @classmethod
+    def _like(cls, word: str) -> str:
+        raise ValueError(f"cannot like {word}")
+
+
+@task("bodies.choose", max_attempts=1)
+def choose(job: Job, payload: Choosy) -> None:
+    """Never run."""
 
 
 @task("bodies.publish_for_each_item", max_attempts=1)

@@ -3,9 +3,11 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery import signature
+from celery.result import AsyncResult
 
 from db.errors import NoTenantError
 from db.jobs import JobRow
@@ -77,6 +79,17 @@ def test_nothing_is_published_that_calls_a_tenants_task_as_a_function(system: Ed
 
     assert list(tried.values()) == ["NoTenantError"] * 4
     assert steps(system, "each item") == Counter()
+
+
+def test_a_payload_that_does_not_fit_is_refused_and_quoted_nowhere(system: Edges) -> None:
+    call = system.call(system.tenants[0], "bodies.choose", word="what nobody likes")
+    wait_until(lambda: system.ended(call), timeout_seconds=20)
+    result: AsyncResult[Any] = AsyncResult(call, app=system.producer)
+
+    assert (result.state, type(result.result).__name__) == ("FAILURE", "PayloadInvalidError")
+    told = system.site.worker.output() + json.dumps(system.watcher.events()) + repr(result.result)
+    assert "value_error" in system.site.worker.output()
+    assert "what nobody likes" not in told
 
 
 def test_another_process_publishes_a_signature_with_its_token_only(system: Edges, tmp_path: Path) -> None:

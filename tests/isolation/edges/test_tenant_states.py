@@ -216,3 +216,22 @@ def test_a_message_of_a_tenant_that_was_deleted_meanwhile_is_refused(
     assert result.state == "FAILURE"
     assert type(result.result).__name__ == ("TenantUnknownError" if gone else "TenantDeletingError")
     assert steps(system, tenant.slug) == []
+
+
+# -- nobody to ask --------------------------------------------------------------------------------
+
+
+def test_a_call_waits_for_a_database_that_is_away(system: Edges, tenant: TestTenant) -> None:
+    database = system.site.database
+    message = captured(system, tenant, "edges.step", word=tenant.slug)
+    database.do("alter role partywall_worker with nologin")
+    try:
+        database.ask("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'partywall_worker'")
+        put(system, message)
+        wait_until(lambda: times_held(system, message.id), timeout_seconds=20)
+    finally:
+        database.do("alter role partywall_worker with login")
+    wait_until(lambda: steps(system, tenant.slug), timeout_seconds=20)
+
+    assert "DatabaseAwayError" in str(system.watcher.events("task-retried", call=message.id))
+    assert steps(system, tenant.slug) == ["started"]
