@@ -12,7 +12,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 # Read by the recipes as shell variables, so that a path with spaces or quotes stays one word.
 export INPUT KEEP
 
-.PHONY: help demo up down test test-isolation check bench fmt lock clean .venv
+.PHONY: help demo up down test test-isolation check bench bench-context fmt lock clean .venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +41,10 @@ check: .venv ## Lint, formatting, types, layering, SQL style
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
 bench: .venv ## Measure what one tenant transaction and one job cost on this machine
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench
+
+bench-context: .venv ## Measure what a tenant's context costs, also on a table of a million rows (a minute or two; Linux)
+	@$(BIN)/python -m bench context
 
 fmt: .venv ## Format Python and SQL, fix what can be fixed safely
 	$(BIN)/ruff check --fix --exit-zero

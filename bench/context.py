@@ -24,7 +24,7 @@ Taken = dict[str, Samples]
 """Samples by contender."""
 Measure = Callable[[Contender, Connection], Sample]
 
-_READ_EVERY_ROW = """
+_READ_ALL = """
     select
         set_config('enable_indexscan', 'off', true),
         set_config('enable_indexonlyscan', 'off', true),
@@ -129,14 +129,14 @@ def _session(contender: Contender, connection: Connection) -> Sample:
         return sample(session, count=20, backend_pid=pid)
 
 
-def _as_called(ask: Callable[[Contender], Question], *, count: int, first: str | None = None) -> Measure:
+def _as_called(ask: Callable[[Contender], Question], *, count: int, reading_all: bool = False) -> Measure:
     """Measure a statement in an open transaction, as whoever calls SQLAlchemy waits for it."""
 
     def measure(contender: Contender, connection: Connection) -> Sample:
         question = ask(contender)
         connection.execute(*ONE_VALUE).close()
-        if first is not None:
-            connection.exec_driver_sql(first).close()
+        if reading_all:
+            connection.exec_driver_sql(_READ_ALL).close()
         connection.execute(*question).close()
         try:
             return sample(
@@ -175,7 +175,7 @@ _STATEMENTS: Mapping[str, Measure] = {
     "lookup": _as_called(Contender.lookup, count=30),
     "count": _as_called(Contender.count, count=30),
     "sum": _as_called(Contender.sum, count=15),
-    "full aggregate": _as_called(Contender.sum, count=1, first=_READ_EVERY_ROW),
+    "full aggregate": _as_called(Contender.sum, count=1, reading_all=True),
     "lookup, back to back": _back_to_back(Contender.lookup, count=100),
     "count, back to back": _back_to_back(Contender.count, count=50),
     # Last, because what it inserts and rolls back stays in the indexes.

@@ -9,17 +9,16 @@ from pathlib import Path
 from cli.stack.ports import any_free_port
 from cli.stack.postgres import EmbeddedPostgres
 from db.context import TenantContext
-from db.credentials import authenticate, create_api_key
 from db.migrate import bootstrap, migrate
 from db.roles import Role
 from db.session import platform_connection
-from db.tenants import create_tenant
+from db.tenants import create_tenant, open_tenant
 
 PASSWORD = "bench-only"  # noqa: S105 - of a server that lives as long as this run
 
 
 class _RoomyPostgres(EmbeddedPostgres):
-    """One that keeps every table of a measurement in memory, so that none is slower for having been read less lately."""
+    """One that keeps all tables of a measurement in memory: none is slower for having been read less lately."""
 
     def command(self) -> list[str]:
         return [*super().command(), "-c", "shared_buffers=1GB"]
@@ -45,9 +44,7 @@ def point_roles_at(urls: dict[Role, str]) -> None:
 
 
 def new_tenant() -> TenantContext:
-    """Return the context of a new tenant, as a producer with its key gets it."""
+    """Return an operator's context of a new tenant: good for an hour, longer than anything is measured."""
     with platform_connection(Role.OPERATOR) as connection:
         create_tenant(connection, slug="bench", name="Bench")
-        key = create_api_key(connection, slug="bench", label="bench")
-    with platform_connection(Role.API) as connection:
-        return authenticate(connection, key).context
+        return open_tenant(connection, "bench")

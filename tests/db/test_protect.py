@@ -270,3 +270,37 @@ def test_a_predicate_is_asked_once_per_statement_not_once_per_row(database: Data
 
     assert shown.count("InitPlan") == 1 + shown.count("(InitPlan")
     assert "SubPlan" not in shown
+
+
+def test_a_foreign_key_is_added_to_a_protected_table_while_its_owner_is_not_bound(
+    database: Database, acme: TestTenant
+) -> None:
+    as_owner(
+        database,
+        """
+        create table app.shelves (tenant_id uuid not null, id uuid not null, primary key (tenant_id, id));
+        create table app.books (
+            tenant_id uuid not null, id uuid not null, shelf_id uuid not null, primary key (tenant_id, id)
+        );
+        select partywall.protect('app.shelves');
+        select partywall.protect('app.books');
+        """,
+    )
+    row = {"tenant": acme.id, "id": acme.id}
+    database.do("insert into app.shelves values (:tenant, :id)", **row)
+    database.do("insert into app.books values (:tenant, :id, :id)", **row)
+    with pytest.raises(psycopg.Error) as refusal:
+        as_owner(database, "alter table app.books add foreign key (tenant_id, shelf_id) references app.shelves;")
+    as_owner(
+        database,
+        """
+        alter table app.shelves no force row level security;
+        alter table app.books no force row level security;
+        alter table app.books add foreign key (tenant_id, shelf_id) references app.shelves;
+        select partywall.protect('app.shelves');
+        select partywall.protect('app.books');
+        """,
+    )
+
+    assert refusal.value.sqlstate == NoTenantError.sqlstate
+    assert database.ask("select conname from pg_constraint where conrelid = 'app.books'::regclass and contype = 'f'")
