@@ -118,7 +118,9 @@ def test_a_forged_call_is_refused_before_its_body(system: Edges, forgery: str) -
     assert footprints(system.site.database, word) == []
     if error == "Reject":
         # Without a token it would be a job's.
-        assert lines_about(system, "message_refused")[-1]["task"] == "edges.step"
+        line = lines_about(system, "message_refused")[-1]
+        assert (line["task"], line["error"]) == ("edges.step", "MessageInvalidError")
+        assert "MessageInvalidError" in str(result.result)
     else:
         refused = [each for each in lines_about(system, "call_refused") if each["call"] == message.id]
         assert [each["error"] for each in refused] == [error]
