@@ -55,7 +55,7 @@ def run(rows: int = 1_000_000, tenants: int = 1000, rounds: int = 15) -> tuple[d
             pids = [pid for each in unmapped for pid in each.backend_pids]
             for apart, where in ((False, "one core"), (True, "two cores")):
                 with on_cores(pids, apart=apart):
-                    taken[f"transaction, {where}"] = _alternate(unmapped, _transactions(count=40), rounds)
+                    taken[f"transaction, {where}"] = _alternate(unmapped, _transactions(count=8), 5 * rounds)
             with on_cores(pids, apart=True):
                 for name, measure in _STATEMENTS.items():
                     taken[name] = _alternate(all_, measure, rounds)
@@ -171,6 +171,14 @@ def _back_to_back(ask: Callable[[Contender], Question], *, count: int) -> Measur
     return measure
 
 
+_TRANSACTIONS: Mapping[str, str] = {
+    "transaction, one core": "work",
+    "transaction, two cores": "wall",
+    "transaction, 1 ms away": "wall",
+    "session, two cores": "wall",
+}
+"""Which clock counts. On one core the wall shows who else is there; what both ends work is what they take of it."""
+
 _STATEMENTS: Mapping[str, Measure] = {
     "lookup": _as_called(Contender.lookup, count=30),
     "count": _as_called(Contender.count, count=30),
@@ -185,9 +193,9 @@ _STATEMENTS: Mapping[str, Measure] = {
 
 def _figures(taken: Mapping[str, Taken]) -> dict[str, float]:
     figures: dict[str, float] = {}
-    for what in ("transaction, one core", "transaction, two cores", "transaction, 1 ms away", "session, two cores"):
+    for what, clock in _TRANSACTIONS.items():
         for other in ("none", "setting"):
-            figures[f"{_word(what)}_over_{other}"] = taken[what]["ours"].over(taken[what][other], "wall")
+            figures[f"{_word(what)}_over_{other}"] = taken[what]["ours"].over(taken[what][other], clock)
     for what in _STATEMENTS:
         for name in ("ours", "mapped"):
             mine, by_hand = taken[what][name], taken[what]["none"]

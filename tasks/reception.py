@@ -27,6 +27,17 @@ class _Signature(BaseModel):
     subtask_type: str | None
 
 
+class _Followers(BaseModel):
+    """What a task leads to, in the third part of a body. Celery lays it over the request, so nothing else may be in."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    callbacks: list[_Signature] | None = None
+    errbacks: list[_Signature] | None = None
+    chain: list[_Signature] | None = None
+    chord: _Signature | None = None
+
+
 class _Headers(BaseModel):
     """Of Celery's second protocol, those that it works with before a body runs or after."""
 
@@ -55,7 +66,7 @@ class _Message(BaseModel):
     model_config = ConfigDict(strict=True)
 
     headers: _Headers
-    body: tuple[list[Any], dict[str, Any], dict[str, Any] | None]
+    body: tuple[list[Any], dict[str, Any], _Followers | None]
 
 
 _FOLLOWERS = ("callbacks", "errbacks", "chain", "chord")
@@ -79,12 +90,14 @@ STRATEGY = f"{strategy.__module__}:{strategy.__qualname__}"
 
 
 def _look_at(message: Any) -> None:
+    body = _body(message)
     try:
-        _Message.model_validate({"headers": message.headers, "body": _body(message)})
+        _Message.model_validate({"headers": message.headers, "body": body})
     except ValidationError as error:
         wrong = {".".join(map(str, each["loc"][:2])) for each in error.errors(include_input=False)}
         raise MessageRefusedError(f"malformed: {', '.join(sorted(wrong))}") from None
-    follower = next(without_token([message.headers.get(name) for name in _FOLLOWERS]), None)
+    held = [part.get(name) for part in (message.headers, body[2] or {}) for name in _FOLLOWERS]
+    follower = next(without_token(held), None)
     if follower is not None:
         raise MessageRefusedError(f"it leads to a tenant's task without a token for it: {follower['task']}")
 

@@ -90,10 +90,11 @@ class Runner:
         ready = self._arranged(declaration, payload, tenant)
         self._heed_given_ids(ready, tenant)
         secrets = spellings(ready)
-        before, lines = self._snapshots(), self._site.watch.open_lines()
         written = [(process, process.written()) for process in (self._site.worker, self._site.dispatcher)]
+        self._wait_for_children()
 
-        heard = self._site.watch.begin(tenant.id, secrets=secrets)
+        lines, heard = self._site.watch.open_lines(), self._site.watch.begin(tenant.id, secrets=secrets)
+        before = self._snapshots()
         job = self._run_job(declaration, ready, tenant)
         self._wait_for_children()
         after = self._snapshots()

@@ -1,7 +1,7 @@
 """The system a proof is made with: one worker with one slot and one pooled connection, and a tap on all it says."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -16,10 +16,11 @@ from db.wakeups import open_wakeups
 from tasks.proof import look
 from tasks.proof.marks import PATTERN, MarkBook
 from tasks.proof.system import System
-from tasks.proof.tap import HOST, Tap
+from tasks.proof.tap import HOST, Reader, Tap
 from tasks.proof.watch import Watch
 from tasks.settings import TaskSettings
 
+_BROKER = "PARTYWALL_BROKER_URL"
 _PORTS = {"redis": 6379, "amqp": 5672}
 _OF_A_WORKER = (Role.WORKER, Role.SCHEDULER)
 """The roles that a worker logs in as; it is given no other's DSN, as in production."""
@@ -67,17 +68,23 @@ class ProofSite(System):
             }
             observer = stack.enter_context(observing(_observers_url(), mark_pattern=PATTERN))
             site = cls(directory, environment, MarkBook(), observer)
-            site.environment["PARTYWALL_BROKER_URL"] = _tapped_broker(site.watch, stack)
-            databases = _tapped_databases(site.watch, stack)
+            dispatchers = {
+                _BROKER: _tapped_broker(site.watch.on_dispatcher, stack),
+                setting_name(Role.DISPATCHER): DatabaseSettings.load().url(Role.DISPATCHER),
+            }
+            workers = {
+                _BROKER: _tapped_broker(site.watch.on_broker, stack),
+                "PARTYWALL_POOL_SIZE": "1",
+                **_tapped_databases(site.watch, stack),
+            }
             # Last, so that it comes first: processes end before the taps they speak through.
             stack.callback(site.stop)
-            site._start(databases)
+            site._start(dispatchers, workers)
             yield site
 
-    def _start(self, databases: Mapping[str, str]) -> None:
-        dispatchers = {setting_name(Role.DISPATCHER): DatabaseSettings.load().url(Role.DISPATCHER)}
+    def _start(self, dispatchers: Mapping[str, str], workers: Mapping[str, str]) -> None:
         self.dispatcher = self.start_dispatcher(**dispatchers)
-        self.worker = self.start_worker("--concurrency=1", PARTYWALL_POOL_SIZE="1", **databases)
+        self.worker = self.start_worker("--concurrency=1", **workers)
         self.dispatcher.wait_for_line("agent_started")
         self.worker.wait_for_line(" ready.", timeout_seconds=60)
 
@@ -98,7 +105,7 @@ def _tapped_databases(watch: Watch, stack: ExitStack) -> dict[str, str]:
     return found
 
 
-def _tapped_broker(watch: Watch, stack: ExitStack) -> str:
+def _tapped_broker(new_reader: Callable[[], Reader], stack: ExitStack) -> str:
     parts = urlsplit(TaskSettings.load().require_broker_url())
     if parts.scheme not in _PORTS or parts.hostname is None:
         raise BrokerUnwatchableError(
@@ -107,7 +114,7 @@ def _tapped_broker(watch: Watch, stack: ExitStack) -> str:
             "let it bring its own.",
         )
     upstream = (parts.hostname, parts.port or _PORTS[parts.scheme])
-    tap = stack.enter_context(Tap(upstream, watch.on_broker).open())
+    tap = stack.enter_context(Tap(upstream, new_reader).open())
     login = parts.netloc.rpartition("@")[0]
     address = f"{HOST}:{tap.port}"
     return urlunsplit(parts._replace(netloc=f"{login}@{address}" if login else address))

@@ -30,7 +30,7 @@ class Heard:
     rows_read: Counter[UUID] = field(default_factory=Counter)
     """Rows with a mark of their tenant that PostgreSQL sent in that tenant's context."""
     late: set[UUID] = field(default_factory=set)
-    """Other tenants whose work, begun by a new token, went on in this window."""
+    """Other tenants whose work went on in this window, though it is not theirs."""
     kept_tokens: set[UUID] = field(default_factory=set)
     """Other tenants whose context was entered with a token of an earlier window."""
     settings: set[str] = field(default_factory=set)
@@ -60,14 +60,20 @@ class Watch:
         return PostgresLine(self)
 
     def on_broker(self) -> Reader:
-        """Return a reader for a new connection to the broker."""
+        """Return a reader for a new connection of a worker to the broker."""
         return BrokerLine(self)
+
+    def on_dispatcher(self) -> Reader:
+        """Return a reader for a new connection of the dispatcher, whose messages are for whoever has a job."""
+        return BrokerLine(_Dispatcher(self))
 
     def begin(self, tenant: UUID, *, secrets: Sequence[str] = ()) -> Heard:
         """Begin the tenant's window; return what is going to be heard in it."""
         with self._lock:
             self._window += 1
-            self._heard = Heard(tenant, [secret.encode() for secret in secrets])
+            # Work of the other tenant that is not over: what it is going to write is not this one's doing.
+            busy = {line.tenant for line in self._lines if line.is_open and line.tenant is not None} - {tenant}
+            self._heard = Heard(tenant, [secret.encode() for secret in secrets], late=busy)
             return self._heard
 
     def open_lines(self) -> list[PostgresLine]:
@@ -128,6 +134,16 @@ class Watch:
         if self._heard is not None and token.tenant != self._heard.tenant:
             # A job or a call that was late brings a token of its own. One that was used before was kept by somebody.
             (self._heard.late if first == self._window else self._heard.kept_tokens).add(token.tenant)
+
+
+class _Dispatcher:
+    """Hears what a dispatcher sends, and not whose it is."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.sent = watch.sent
+
+    def published(self, envelope: Envelope) -> None:
+        """Leave it to PostgreSQL, which says whose turn it is."""
 
 
 def own_lines(heard: Heard, before: Sequence[PostgresLine]) -> Iterator[PostgresLine]:

@@ -36,7 +36,9 @@ def adopters_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def write(tenant: TestTenant, book: str, *chapters: str) -> None:
     with tenant_session(tenant.context, role=Role.WORKER) as session:
         for body in chapters:
-            session.execute(text("insert into app.chapters (book, body) values (:book, :body)"), {"book": book, "body": body})
+            session.execute(
+                text("insert into app.chapters (book, body) values (:book, :body)"), {"book": book, "body": body}
+            )
 
 
 def counted(site: Site) -> dict[tuple[object, object], object]:

@@ -122,7 +122,7 @@ def test_a_job_whose_tenant_was_suspended_after_dispatch_waits_for_the_tenant(si
 
 
 def test_a_tenant_task_cannot_be_started_past_the_database(site: Site) -> None:
-    with pytest.raises(NoTenantError, match="Import the application first"):
+    with pytest.raises(NoTenantError, match="No tenant"):
         probe_tasks.idles.delay()
     with pytest.raises(NoTenantError, match="publishing_as"):
         probe_tasks.idles.apply()

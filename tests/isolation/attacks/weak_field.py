@@ -49,6 +49,14 @@ class WeakField:
         return won
 
 
+_MEMBERSHIPS = """
+    select roleid::regrole, member::regrole
+    from pg_auth_members
+    where member::regrole::text like 'partywall%'
+      and (roleid, member) <> ('partywall_owner'::regrole, 'partywall_migrator'::regrole)
+"""
+
+
 def restore_roles(field: Field) -> None:
     """Put the server's roles back as `partywall bootstrap` made them."""
     do = field.admin.execute
@@ -63,5 +71,6 @@ def restore_roles(field: Field) -> None:
         do(f"alter role {role.login} reset all")
         do(f"alter role {role.login} login nosuperuser nobypassrls nocreaterole nocreatedb noreplication")
     do("revoke all on parameter session_replication_role, partywall.token from partywall_worker")
-    do("revoke partywall_backup from partywall_worker")
+    for granted, member in do(_MEMBERSHIPS).fetchall():
+        do(f"revoke {granted} from {member}")
     bootstrap(field.database.admin_url, logins=dict.fromkeys(Role, PASSWORD))

@@ -37,6 +37,11 @@ class Message:
         """Return the message with other arguments."""
         return replace(self, body=json.dumps([args, kwargs, {}]))
 
+    def leading_to(self, **followers: Any) -> Self:
+        """Return the message with callbacks, errbacks, chain or chord where Celery's own messages have them."""
+        args, kwargs, held = json.loads(self.body)
+        return replace(self, body=json.dumps([args, kwargs, held | followers]))
+
 
 def forged(task_name: str, *args: Any, **kwargs: Any) -> Message:
     """Return a message as anybody may write it."""

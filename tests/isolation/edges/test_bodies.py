@@ -117,8 +117,12 @@ def test_a_job_is_not_replaced(system: Edges) -> None:
 @pytest.mark.parametrize(("task_name", "step"), [("edges.retry", "3 after 0.1"), ("edges.autoretry", "")])
 def test_a_job_that_asks_celery_for_a_retry_has_its_next_attempt(system: Edges, task_name: str, step: str) -> None:
     job = run(system, task_name, word=f"a job's {task_name}", step=step)
+    settle(system)
+    received = [each["kwargs"] for each in system.watcher.events("task-received") if each["name"] == task_name]
 
     assert (job.state, job.attempt) == ("succeeded", 3)
+    # Three messages of the job, and none that Celery would have published.
+    assert received == [str({"tenant": "tenant-a", "job": str(job.id)})] * 3
     assert steps(system, f"a job's {task_name}") == Counter(["attempt 3"])
 
 

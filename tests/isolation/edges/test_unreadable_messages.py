@@ -42,7 +42,11 @@ GARBLED: dict[str, tuple[Garble, dict[str, Any]]] = {
     "with tries that are no number": (lambda m: m.with_headers(retries=SECRET), {}),
     "with a number for an id": (lambda m: m.with_headers(id=7), {}),
     "for a moment that is none": (lambda m: m.with_headers(eta=SECRET), {}),
-    "with half a follower": (lambda m: m.with_headers(chain=[{"task": "edges.step", "args": [SECRET]}]), {}),
+    "with half a step to follow": (lambda m: m.leading_to(chain=[{"task": "edges.step", "args": [SECRET]}]), {}),
+    "with a number for an errback": (lambda m: m.leading_to(errbacks=[5]), {}),
+    "with text for a chord": (lambda m: m.leading_to(chord=SECRET), {}),
+    "with a request of its own making": (lambda m: m.leading_to(is_eager=True, called_directly=True), {}),
+    "with half a step in its headers": (lambda m: m.with_headers(chain=[{"task": "edges.step", "args": [SECRET]}]), {}),
     "of Celery's first protocol": (
         lambda m: Message(
             json.dumps({"task": "edges.step", "id": str(uuid.uuid4()), "args": [SECRET], "kwargs": {"word": SECRET}}),

@@ -39,7 +39,7 @@ class Visit:
     """One tenant's time with the session."""
 
     tenant: TestTenant
-    backend_pid: int
+    backend_pid: int = 0
     pending: list[str] = field(default_factory=list)
     savepoints: list[tuple[NestedTransaction, int]] = field(default_factory=list)
     """Each with the number of pending rows at its time."""
@@ -74,10 +74,11 @@ class Sessions(RuleBasedStateMachine):
         """Whoever comes next finds nothing."""
         tenant = self.world.tenants[index]
         self.world.room.check_out()
+        self.visit = Visit(tenant)
         found = self._do(look)
+        self.visit.backend_pid = found.backend_pid
         assert_clean(found, backend_pid=None)
         self._do(lambda connection: enter(connection, tenant.context))
-        self.visit = Visit(tenant, found.backend_pid)
 
     @rule()
     @precondition(lambda self: self.can_speak and not self.out.in_its_own_way)
@@ -184,7 +185,7 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.is_out)
     def give_back(self) -> None:
         """In whatever state it is. What was not committed is gone, and nothing was written for the other tenant."""
-        self.world.room.give_back()
+        self._leave()
         self.last_pid, self.visit = self.out.backend_pid, None
         rows = self.world.admin.execute(ROWS)
         kept: dict[str, set[str]] = {slug: set() for slug in self.committed}
@@ -194,7 +195,8 @@ class Sessions(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if self.is_out:
-            self.world.room.give_back()
+            self._leave()
+        self.world.room.empty()
 
     @property
     def is_out(self) -> bool:
@@ -227,6 +229,13 @@ class Sessions(RuleBasedStateMachine):
 
     def _keep(self) -> None:
         self.committed[self.out.tenant.slug].update(self.out.pending)
+
+    def _leave(self) -> None:
+        try:
+            self.world.room.give_back()
+        except DBAPIError:
+            # It was to roll back, and there is nobody to do it. SQLAlchemy has closed it all the same.
+            assert self.out.killed
 
     def _kill(self, pid: int) -> None:
         self.world.admin.execute("select pg_terminate_backend(%s, 5000)", (pid,))

@@ -33,6 +33,9 @@ class Room(Protocol):
 
     def give_back(self) -> None: ...
 
+    def empty(self) -> None:
+        """Close the connection: the next example has one of its own."""
+
     def close(self) -> None: ...
 
 
@@ -48,8 +51,11 @@ class SyncRoom:
     def give_back(self) -> None:
         self._connection.close()
 
-    def close(self) -> None:
+    def empty(self) -> None:
         dispose_engines()
+
+    def close(self) -> None:
+        self.empty()
 
 
 class AsyncRoom:
@@ -71,8 +77,11 @@ class AsyncRoom:
     def give_back(self) -> None:
         self._loop.run_until_complete(self._connection.close())
 
-    def close(self) -> None:
+    def empty(self) -> None:
         self._loop.run_until_complete(dispose_async_engines())
+
+    def close(self) -> None:
+        self.empty()
         self._loop.close()
 
 
