@@ -28,6 +28,10 @@ begin
         loop
             execute format('alter role %I set log_parameter_max_length = 0', login);
             execute format('alter role %I set log_parameter_max_length_on_error = 0', login);
+            -- auto_explain has a setting of its own, and 15 neither has it nor logs what is bound.
+            if current_setting('server_version_num')::integer >= 160000 then
+                execute format('alter role %I set auto_explain.log_parameter_max_length = 0', login);
+            end if;
         end loop;
     end if;
 

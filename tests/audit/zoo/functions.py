@@ -36,7 +36,9 @@ DEFECTS = [
         name="by one login",
         plant=function(PINNED, arguments="a integer, b text", grant="partywall_scheduler")
         + "grant usage on schema app to partywall_scheduler;",
-        clean=function(PINNED, arguments="a integer, b text", grant="partywall_scheduler"),
+        clean=function("", arguments="a integer, b text", grant="partywall_scheduler")
+        + function(PINNED, arguments="integer")
+        + "grant usage on schema app to partywall_scheduler;",
         object="app.f(integer,text)",
         role="partywall_scheduler",
     ),

@@ -13,6 +13,13 @@ create table app.t_2026 partition of app.t for values from ('2026-01-01') to ('2
 """
 SHARED = "comment on table app.t is 'partywall: shared, the same for everybody';"
 
+ELSEWHERE = """
+create schema billing;
+create table billing.t (tenant_id uuid not null);
+grant select on billing.t to partywall_api;
+"""
+DECLARED = "comment on schema billing is 'partywall: allow schema-not-audited, another team judges it';"
+
 DEFECTS = [
     Defect(
         check="rls-disabled",
@@ -177,10 +184,26 @@ DEFECTS = [
     Defect(
         check="schema-not-audited",
         name="a table elsewhere that a service uses",
-        plant="create schema billing; create table billing.t (tenant_id uuid not null);"
-        " grant select on billing.t to partywall_api;",
-        clean="create schema billing; create table billing.t (tenant_id uuid not null);",
+        plant="create schema billing; create table billing.t (id uuid); grant select on billing.t to partywall_api;",
+        clean="create schema billing; create table billing.t (id uuid);",
         object="schema billing",
         role="partywall_api",
+    ),
+    Defect(
+        check="schema-not-audited",
+        name="a tenant table elsewhere, with row-level security",
+        plant=f"{ELSEWHERE} alter table billing.t enable row level security;",
+        clean=f"{ELSEWHERE} revoke select on billing.t from partywall_api;",
+        object="schema billing",
+        role="partywall_api",
+    ),
+    Defect(
+        check="tenant-table-not-audited",
+        name="a tenant table elsewhere, without row-level security",
+        plant=ELSEWHERE,
+        clean=f"{ELSEWHERE} {DECLARED} comment on table billing.t is 'partywall: shared, a list of test tenants';",
+        object="billing.t",
+        role="partywall_api",
+        also=frozenset({("schema-not-audited", "schema billing")}),
     ),
 ]

@@ -28,7 +28,7 @@ class Residue:
     name: str
     sql: tuple[str, ...]
     learnt: Learnt
-    closed_to_bodies: bool = False
+    open_to_bodies: bool = True
     door: Door = plain
 
     def __str__(self) -> str:
@@ -62,13 +62,13 @@ RESIDUES = (
         "estimates of a plan",
         ("explain select from only app.notes where amount = 0",),
         lambda field, evidence: re.search("rows=[0-9]{3}", evidence.text) is not None,
-        closed_to_bodies=True,
+        open_to_bodies=False,
     ),
     Residue(
         "rows that a plan removed",
         ("explain (analyze, timing off, summary off, costs off) select from app.notes where amount = -1",),
         lambda field, evidence: "how many rows" in evidence.found_in({}),
-        closed_to_bodies=True,
+        open_to_bodies=False,
     ),
     Residue(
         "which locks there are",
@@ -85,7 +85,7 @@ RESIDUES = (
         "a table locked for all",
         ("lock table app.accounts in access exclusive mode nowait",),
         lambda field, evidence: not evidence.shape[-1].startswith("error"),
-        closed_to_bodies=True,
+        open_to_bodies=False,
     ),
     Residue(
         "random numbers that follow a seed",
@@ -115,7 +115,7 @@ def test_it_is_still_open(residue: Residue, field: Field) -> None:
     assert residue.works(field, residue.door)
 
 
-@pytest.mark.parametrize("residue", [each for each in RESIDUES if each.closed_to_bodies], ids=str)
+@pytest.mark.parametrize("residue", [each for each in RESIDUES if not each.open_to_bodies], ids=str)
 def test_a_body_cannot(residue: Residue, field: Field) -> None:
     field.refresh()
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,9 @@ import pytest
 from cli.stack.broker import Broker
 from cli.stack.ports import any_free_port
 from cli.stack.postgres import EmbeddedPostgres
+from db.roles import Role
+from db.session import platform_connection
+from db.tenants import open_tenant
 from tasks.application import TenantCelery
 from tasks.publisher import publishing_as
 from tests.databases import PASSWORD, TestTenant, make_tenant
@@ -109,8 +112,15 @@ def running_edges(
         pool = "prefork" if setting.slots == 1 else "threads"
         site.start_all(f"--pool={pool}", f"--concurrency={setting.slots}", "--max-tasks-per-child=100000")
         wait_until(lambda: watcher.events("worker-online"), timeout_seconds=10)
-        tenants = make_tenant("tenant-a"), make_tenant("tenant-b")
+        tenants = _tenant("tenant-a"), _tenant("tenant-b")
         yield Edges(setting, site, watcher, producer, results_url, tenants)
+
+
+def _tenant(slug: str) -> TestTenant:
+    # An operator's context lives for an hour, an API key's for five minutes: too short for a hundred walks.
+    tenant = make_tenant(slug)
+    with platform_connection(Role.OPERATOR) as connection:
+        return replace(tenant, context=open_tenant(connection, slug))
 
 
 @contextmanager

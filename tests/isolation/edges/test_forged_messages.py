@@ -70,7 +70,10 @@ FORGERIES: dict[str, tuple[Forge, str]] = {
         lambda m, e: with_token(m, token_for(e, e.tenants[1], subject_of(e, m), minutes=-1)),
         "TokenExpiredError",
     ),
-    "one of an API key": (lambda m, e: with_token(m, e.tenants[1].context.token), "TokenRejectedError"),
+    "one of an API key": (
+        lambda m, e: with_token(m, token_for(e, e.tenants[1], "key/x", sealed=False)),
+        "TokenRejectedError",
+    ),
     "its own, unsealed": (
         lambda m, e: with_token(m, token_for(e, e.tenants[0], subject_of(e, m), sealed=False)),
         "TokenRejectedError",
@@ -79,7 +82,7 @@ FORGERIES: dict[str, tuple[Forge, str]] = {
         lambda m, e: with_token(m, token_for(e, e.tenants[0], f"job/{m.id}/1")),
         "TokenRejectedError",
     ),
-    "one of an operator": (lambda m, e: with_token(m, token_for(e, e.tenants[0], "operator/x")), "TokenRejectedError"),
+    "one of an operator": (lambda m, e: with_token(m, e.tenants[1].context.token), "TokenRejectedError"),
     "one of another call": (
         lambda m, e: with_token(m, captured(e, e.tenants[1], "edges.step", word="x").headers["partywall_token"]),
         "TokenRejectedError",
