@@ -1,5 +1,6 @@
 """What one turn of something costs: time on the wall, and time on a processor at either end. Linux only."""
 
+import math
 import os
 import statistics
 import time
@@ -64,11 +65,15 @@ class Samples:
         return statistics.median(mine.on(clock) - its.on(clock) for mine, its in self._calmest_pairs(other))
 
     def _calmest(self) -> list[Sample]:
-        return sorted(self.taken, key=lambda sample: sample.disturbance)[: len(self.taken) // 4 + 1]
+        return sorted(self.taken, key=lambda sample: sample.disturbance)[: self._quarter]
 
     def _calmest_pairs(self, other: "Samples") -> list[tuple[Sample, Sample]]:
         pairs = zip(self.taken, other.taken, strict=True)
-        return sorted(pairs, key=lambda pair: max(pair[0].disturbance, pair[1].disturbance))[: len(self.taken) // 4 + 1]
+        return sorted(pairs, key=lambda pair: max(pair[0].disturbance, pair[1].disturbance))[: self._quarter]
+
+    @property
+    def _quarter(self) -> int:
+        return math.ceil(len(self.taken) / 4)
 
 
 def sample(does: Callable[[], object], *, count: int, backend_pid: int, each: int = 1) -> Sample:

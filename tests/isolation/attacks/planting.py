@@ -45,6 +45,12 @@ TABLES = """
     ) partition by range (month);
     create table app.events_2026 partition of app.events for values from ('2026-01-01') to ('2027-01-01');
     create table app.reminders (due date) inherits (app.notes);
+    create table app.drafts (
+        tenant_id  uuid not null default partywall.current_tenant_id(),
+        id         uuid not null default partywall.uuid7(),
+        body       text not null,
+        primary key (tenant_id, id)
+    );
     create view app.note_bodies with (security_invoker = true) as select id, body from app.notes;
     create view app.note_sizes with (security_invoker = true) as select id, length(body) as size from app.note_bodies;
     grant select, insert, update, delete on app.note_bodies, app.note_sizes to partywall_worker;
@@ -52,6 +58,7 @@ TABLES = """
     select partywall.protect('app.comments');
     select partywall.protect('app.accounts');
     select partywall.protect('app.events');
+    select partywall.protect('app.drafts');
 
     create function app.count_notes() returns bigint
     language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -73,6 +80,8 @@ TENANT_TABLES = (
     "app.files",
     "app.orders",
     "app.rejected_rows",
+    "app.statements",
+    "app.drafts",
     "app.accounts",
     "app.events",
     "app.notes",
@@ -120,6 +129,8 @@ _OF_B = f"""
             %(b_description)s, 1, 1);
     insert into app.rejected_rows (tenant_id, file_name, file_sha256, file_line, line, reason, row_text)
     values (%(b)s, %(b_file_name)s, decode(%(b_sha256)s, 'hex'), 2, 2, %(b_reason)s, %(b_row_text)s);
+    insert into app.statements (tenant_id, customer_id, month, orders, items, revenue)
+    values (%(b)s, %(b_buyer)s, '2026-03-01', 1, 1, %(b_revenue)s::numeric);
 
     insert into partywall.jobs (
         tenant_id, id, task_name, queue, state, max_attempts, run_at, payload, dispatch_nonce, dispatched_at, sends
@@ -149,7 +160,7 @@ def canary(what: str) -> str:
 def facts_of(a: str, b: str) -> dict[str, str]:
     """Return new ids for the rows of both, and a canary for each text of B's."""
     texts = (
-        "body", "bodies", "comment", "email", "event", "reminder", "bytes", "order", "customer", "sku",
+        "body", "bodies", "comment", "email", "event", "reminder", "bytes", "order", "customer", "buyer", "sku",
         "description", "reason", "row_text", "payload", "checkpoint", "progress", "result", "error", "key",
     )  # fmt: skip
     ids = ("note", "plain_note", "file", "dispatched_job", "running_job", "finished_job", "nonce")
@@ -164,6 +175,7 @@ def facts_of(a: str, b: str) -> dict[str, str]:
         "b_worker": canary("worker"),
         "b_file_name": canary("file") + ".csv",
         "b_sha256": secrets.token_hex(32),
+        "b_revenue": str(secrets.randbelow(10**12) + 10**12),
         "b_amount": str(secrets.randbelow(10**17) + 10**17),
     }
 

@@ -1,10 +1,23 @@
-"""The attacks as a whole: how many there are, and that each has a name of its own."""
+"""The attacks as a whole: enough of them, each once, and none that docs/explanation/security-model.md does not name."""
+
+import re
+from collections import Counter
+from pathlib import Path
 
 from tests.isolation.attacks.catalogue import FAMILIES
 
-NAMES = [(family, attack.name) for family, attacks in FAMILIES.items() for attack in attacks]
+PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "security-model.md"
+ROUTE = re.compile(r"^\| ([^|]+) \| [^|]+ \| [^|]+ \| `(test_\w+)\.py` \|$", re.MULTILINE)
 
 
-def test_there_are_hundreds_and_no_two_have_one_name() -> None:
-    assert len(NAMES) >= 400
-    assert len(set(NAMES)) == len(NAMES)
+def test_there_are_hundreds_and_each_has_a_name_of_its_own() -> None:
+    names = Counter((family, attack.name) for family, attacks in FAMILIES.items() for attack in attacks)
+
+    assert names.total() >= 400
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_the_security_model_names_every_route_and_where_it_is_played() -> None:
+    played = {(attack.route, f"test_{family}") for family, attacks in FAMILIES.items() for attack in attacks}
+
+    assert set(ROUTE.findall(PAGE.read_text())) == played

@@ -41,6 +41,17 @@ NUMBERED = Weakness(
     ("alter table app.accounts drop column number", "drop sequence app.numbers"),
 )
 
+CLAIM_THAT_TELLS = replaced(
+    "partywall.claim(uuid, uuid[], uuid, text, text, interval)",
+    "create or replace function partywall.claim("
+    "    tenant uuid, job_ids uuid[], nonce uuid, task text, claimed_by text, lease interval"
+    ") returns table ("
+    "    job_id uuid, attempt integer, max_attempts integer, payload jsonb, checkpoint jsonb,"
+    "    tenant_slug text, tenant_name text, lease_expires_at timestamptz, token text"
+    ") language plpgsql security definer set search_path = pg_catalog, pg_temp"
+    " as $$ begin perform partywall_private.require_active_tenant(tenant, false); end $$",
+)
+
 unique = attacks_on("unique indexes", UNIQUE_FOR_ALL)
 reference = attacks_on("foreign keys", REFERENCE_BY_ID_ALONE)
 sequence = attacks_on("sequences", NUMBERED)

@@ -61,6 +61,7 @@ ATTACKS = (
     select("files", "select * from app.files"),
     select("bytes of files", "select convert_from(data, 'UTF8') from app.file_chunks"),
     select("imported orders", "select description, customer_id from app.orders"),
+    select("statements", "select customer_id, revenue from app.statements"),
     select("rejected rows", "select row_text, reason from app.rejected_rows"),
     #
     export("copy a table out", "copy app.notes to stdout"),

@@ -50,6 +50,7 @@ ATTACKS = (
         "a chunk into B's file",
         "insert into app.file_chunks (tenant_id, file_id, position, data) values ('{b}', '{b_file}', 9, 'x')",
     ),
+    insert("a draft where B has none", "insert into app.drafts (tenant_id, body) values ('{b}', 'planted')"),
     insert(
         "a file that B will believe",
         "insert into app.files (tenant_id, name, size_bytes, sha256) values ('{b}', 'x.csv', 0, repeat('a', 64))",

@@ -52,8 +52,11 @@ def _execute(statements: Sequence[str], field: "Field") -> None:
         field.admin.execute(filled)
 
 
-_TABLES = ("app.notes", "app.reminders", "app.comments", "app.accounts", "app.events", "app.events_2026", "app.files",
-           "app.file_chunks", "app.orders", "app.rejected_rows", "partywall.jobs", "partywall.tenants")  # fmt: skip
+_TABLES = (
+    *("app.notes", "app.reminders", "app.comments", "app.accounts", "app.drafts", "app.events", "app.events_2026"),
+    *("app.files", "app.file_chunks", "app.orders", "app.rejected_rows", "app.statements"),
+    *("partywall.jobs", "partywall.tenants"),
+)
 
 NO_POLICIES = Weakness(
     "row-level security is off",
@@ -92,7 +95,7 @@ _CURRENT_TENANT = "partywall.current_tenant_id() returns uuid"
 _PROVEN_TENANT = "partywall_private.proven_tenant_id(token text) returns uuid"
 
 
-def _keeping(make: str, kept: str) -> Weakness:
+def replaced(function: str, by: str) -> Weakness:
     """Return a weakness that replaces one function and puts it back from the catalog."""
     save = f"create table if not exists public.kept as select pg_get_functiondef('{kept}'::regprocedure) as definition"
     put_back = "do $do$ begin execute (select definition from public.kept); end $do$"
