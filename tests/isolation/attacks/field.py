@@ -125,7 +125,7 @@ def _populate(postgres: EmbeddedPostgres, database: Database, admin: Admin) -> P
     facts = planting.facts_of(str(a.id), str(b.id))
     planting.plant_b(admin, facts)
     planting.plant_a(admin, facts)
-    admin.execute("vacuum analyze app.notes, partywall.jobs")
+    admin.execute("vacuum analyze app.notes, app.drafts, partywall.jobs")
 
     b_token = _mint(admin, b, "1 day")
     a_token = _mint(admin, a, "1 day")

@@ -4,7 +4,7 @@ import pytest
 
 from tests.isolation.attacks.attack import attacks_on
 from tests.isolation.attacks.families import Family
-from tests.isolation.attacks.weakness import NO_POLICIES, SUPERUSER, Weakness, granted
+from tests.isolation.attacks.weakness import NO_POLICIES, SUPERUSER, Weakness, granted, replaced
 
 count = attacks_on("counting", NO_POLICIES)
 condition = attacks_on("conditions", NO_POLICIES)
@@ -95,6 +95,12 @@ ATTACKS = (
         guess=("b_email", "nobody"),
     ),
     condition("a job", "select state from partywall.jobs where id = '{guess}'", guess=("b_running_job", "nobody")),
+    condition(
+        "a tenant, by claiming a job of it",
+        "select count(*) from partywall.claim('{guess}', array['{nobody}'::uuid], '{nobody}', 'x', 'x', '1 minute')",
+        guess=("b", "nobody"),
+        opened_by=(CLAIM_THAT_TELLS,),
+    ),
     condition("a tenant", "select status from partywall.tenants where id = '{guess}'", guess=("b", "nobody")),
     #
     unique("an insert that fails", "insert into app.accounts (email) values ('{guess}')", guess=("b_email", "nobody")),

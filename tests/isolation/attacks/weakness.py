@@ -96,21 +96,21 @@ _PROVEN_TENANT = "partywall_private.proven_tenant_id(token text) returns uuid"
 
 
 def replaced(function: str, by: str) -> Weakness:
-    """Return a weakness that replaces one function and puts it back from the catalog."""
-    save = f"create table if not exists public.kept as select pg_get_functiondef('{kept}'::regprocedure) as definition"
+    """Return the weakness of another function in the place of one of ours, which the catalog remembers."""
+    save = f"create table public.kept as select pg_get_functiondef('{function}'::regprocedure) as definition"
     put_back = "do $do$ begin execute (select definition from public.kept); end $do$"
-    return Weakness(f"{kept} is another", (save, make), (put_back, "drop table public.kept"))
+    return Weakness(f"{function} is another", (save, by), (put_back, "drop table public.kept"))
 
 
-PLAIN_SETTING = _keeping(
-    _function(_CURRENT_TENANT, "begin return nullif(current_setting('partywall.token', true), '')::uuid; end"),
+PLAIN_SETTING = replaced(
     "partywall.current_tenant_id()",
+    _function(_CURRENT_TENANT, "begin return nullif(current_setting('partywall.token', true), '')::uuid; end"),
 )
 """The policy that most of the world uses: the setting holds the tenant's id."""
 
-NO_SIGNATURE = _keeping(
-    _function(_PROVEN_TENANT, "begin return split_part(token, '.', 3)::uuid; end").replace("security definer ", ""),
+NO_SIGNATURE = replaced(
     "partywall_private.proven_tenant_id(text)",
+    _function(_PROVEN_TENANT, "begin return split_part(token, '.', 3)::uuid; end").replace("security definer ", ""),
 )
 """Tokens are read and believed: no signature, key or expiry counts."""
 

@@ -19,14 +19,14 @@ from db.tenants import open_tenant
 from tasks.application import TenantCelery
 from tasks.publisher import publishing_as
 from tests.databases import PASSWORD, TestTenant, make_tenant
-from tests.isolation.edges import body_tasks, state_tasks, walks
+from tests.isolation.edges import body_tasks, canvases, state_tasks, walks
 from tests.isolation.edges.footprints import create_footprints
 from tests.isolation.edges.watching import Watcher
 from tests.servers.rabbitmq import rabbitmq
 from tests.site import AnyBroker, Site
 from tests.waiting import wait_until
 
-MODULES = ",".join([walks.NAME, body_tasks.NAME, state_tasks.NAME])
+MODULES = ",".join([walks.NAME, canvases.NAME, body_tasks.NAME, state_tasks.NAME])
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import pytest
 import redis
 
 from tests.databases import TestTenant
+from tests.isolation.edges.canvases import GROWN
 from tests.isolation.edges.conftest import Edges
 from tests.isolation.edges.footprints import Footprint, footprints
-from tests.isolation.edges.walks import EAGER, GROWN, NOWHERE, WALKS, id_for
+from tests.isolation.edges.walks import EAGER, NOWHERE, WALKS, id_for
 from tests.waiting import wait_until
 
 FROM_A_JOB, FROM_A_CALL = "word-from-a-job", "word-from-a-call"
