@@ -106,8 +106,16 @@ ITEMS_HINT = "Publish a group with a call for each item: map, starmap and chunks
 
 
 def _is_a_tenants(task_name: str) -> bool:
+    if task_name not in registry.declared() and task_name not in current_app.tasks:
+        _load_tasks()
     declaration = registry.declared().get(task_name)
     return declaration is not None and not declaration.tenantless
+
+
+@cache
+def _load_tasks() -> None:
+    """Import the tasks: a process that publishes by name may not have, and would take a tenant's for a plain one."""
+    registry.load()
 
 
 def _may_enter_a_tenant(task_name: str) -> bool:

@@ -6,12 +6,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from dotenv import dotenv_values
+
 from db.detour import by_way_of, server_of
 from db.dsn import setting_name
 from db.errors import PartywallError
 from db.observer import Observer, observing
 from db.roles import Role
-from db.settings import DatabaseSettings
+from db.settings import DatabaseSettings, home
 from db.wakeups import open_wakeups
 from tasks.proof import look
 from tasks.proof.marks import PATTERN, MarkBook
@@ -90,8 +92,10 @@ class ProofSite(System):
 
 
 def _inherited() -> dict[str, str]:
+    """Return this process's environment with what its home adds, which the children do not see; without DSNs."""
     dsns = {*(setting_name(role) for role in Role), "PARTYWALL_ADMIN_DATABASE_URL"}
-    return {name: value for name, value in os.environ.items() if name not in dsns}
+    at_home = {name: value for name, value in dotenv_values(home() / "env").items() if value}
+    return {name: value for name, value in (at_home | dict(os.environ)).items() if name not in dsns}
 
 
 def _tapped_databases(watch: Watch, stack: ExitStack) -> dict[str, str]:
