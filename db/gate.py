@@ -48,7 +48,7 @@ def _require_own_login(connection: Connection, role: Role) -> None:
 
 
 def _require_wall(connection: Connection, role: Role) -> None:
-    report = audit(connection, schemas=guard.watched_schemas(connection), roles=[role.login])
+    report = audit(connection, schemas=guard.walled_schemas(connection), roles=[role.login])
     critical = report.at_least(Severity.CRITICAL)
     if critical:
         first, others = critical[0], len(critical) - 1

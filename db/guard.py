@@ -95,8 +95,13 @@ def watched_schemas(connection: Connection) -> Sequence[str]:
     return connection.execute(_SCHEMAS).scalars().all()
 
 
+def walled_schemas(connection: Connection) -> Sequence[str]:
+    """Return every schema that holds tenants' rows: the adopter's, and `partywall` with their jobs."""
+    return [*watched_schemas(connection), "partywall"]
+
+
 def settle(connection: Connection) -> None:
-    """Let the guard say now, not at the end of the transaction, what it refuses. Until then nothing is deferred."""
+    """Let the guard say now, not at the end of the transaction, what it refuses. What it puts back now waits again."""
     # All, because the guard's own check gives way to foreign keys that wait for the commit.
     connection.execute(text("set constraints all immediate"))
 

@@ -20,6 +20,9 @@ from db.dsn import Dsn, setting_name
 from db.roles import Role
 from db.settings import DatabaseSettings
 
+_SCHEMAS = ("app", "partywall")
+"""The adopter's, and the platform's own: their jobs are tenants' rows, too."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
@@ -30,7 +33,10 @@ def audit_database(
     schemas: Annotated[
         list[str] | None,
         typer.Option(
-            "--schema", metavar="NAME", help="A schema with tenants' tables; app if left out.", show_default=False
+            "--schema",
+            metavar="NAME",
+            help="A schema with tenants' tables; app and partywall if left out.",
+            show_default=False,
         ),
     ] = None,
     roles: Annotated[
@@ -59,7 +65,7 @@ def audit_database(
     """
     if as_json and as_sarif:
         raise BadInputError("--json and --sarif are two answers", hint="Ask for one of them.")
-    asked = _Asked(schemas or ["app"], roles or None, database_url)
+    asked = _Asked(schemas or _SCHEMAS, roles or None, database_url)
     repairs, report = _fixed(asked) if fix else ([], _audited(asked))
     probes = _probed(asked, report) if probe else []
     for each in probes:

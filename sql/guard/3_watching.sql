@@ -9,6 +9,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- Whoever made constraints immediate would have each doubt settled at once, and what comes up while it is settled
+    -- as well, without end. All of it waits for the commit.
+    set constraints partywall_guard.settle deferred;
     if not exists (select from partywall_guard.doubts where doubts.relation = suspect) then
         insert into partywall_guard.doubts (relation) values (suspect);
     end if;
@@ -40,6 +43,13 @@ begin
             from commands
             inner join pg_policy as policies on commands.objid = policies.oid
             where commands.classid = 'pg_policy'::regclass
+            union all
+            -- A type whose attributes are a table's columns.
+            select relations.oid, false
+            from commands
+            inner join pg_type as kinds on commands.objid in (kinds.oid, kinds.typrelid)
+            inner join pg_class as relations on kinds.oid = relations.reloftype
+            where commands.command_tag = 'ALTER TYPE'
             union all
             -- A schema that was renamed: what is in it was never looked at, if it has a watched one's name now.
             select relations.oid, false

@@ -20,6 +20,7 @@ from db.errors import (
     MigrationFailedError,
     SchemaNewerError,
     SchemaOlderError,
+    WallBrokenError,
 )
 from db.migrate import bootstrap, migrate
 from db.migration_lock import LOCK_KEY
@@ -192,6 +193,25 @@ def test_a_refused_file_is_named_with_its_line(own_database: Database, sql_folde
 
     with pytest.raises(MigrationFailedError, match=r"app/9001_typo\.sql:3"):
         migrate_it(own_database)
+
+
+@pytest.mark.parametrize(
+    ("hole", "found"),
+    [
+        ("alter table partywall.jobs disable row level security", r"partywall\.jobs .*row-level security is off"),
+        ("create policy wider on partywall.jobs to partywall_worker using (true)", r"partywall\.jobs \(policy wider\)"),
+    ],
+    ids=["no row-level security", "a wider policy"],
+)
+def test_a_hole_before_the_platforms_own_tables_is_refused(
+    hole: str, found: str, own_database: Database, sql_folder: Path
+) -> None:
+    before = content(own_database)
+    (sql_folder / "app/9001_hole.sql").write_text(f"{hole};\n")
+
+    with pytest.raises(WallBrokenError, match=found):
+        migrate_it(own_database)
+    assert content(own_database) == before
 
 
 def test_a_migration_waits_for_another_and_gives_up_at_its_deadline(own_database: Database) -> None:

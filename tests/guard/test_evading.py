@@ -55,9 +55,11 @@ def test_what_the_owner_may_not(statement: str, owner: psycopg.Connection, datab
     ],
 )
 def test_a_setting_of_the_session_changes_nothing(around: str, owner: psycopg.Connection, database: Database) -> None:
-    owner.execute(around.encode())
-    owner.execute(f"create table app.made ({COLUMNS})".encode())
-    owner.execute("alter table app.made disable row level security")
+    # In one transaction: outside one, constraints are as they were made, whatever is said.
+    with owner.transaction():
+        owner.execute(around.encode())
+        owner.execute(f"create table app.made ({COLUMNS})".encode())
+        owner.execute("alter table app.made disable row level security")
 
     assert stands(database, "app.made")
     with pytest.raises(psycopg.Error, match="has no column"), owner.transaction():
@@ -91,8 +93,21 @@ def test_every_command_that_makes_or_moves_rows_is_looked_at(database: Database)
     assert {tag for (tag,) in tags} == {
         *("CREATE TABLE", "CREATE TABLE AS", "SELECT INTO", "ALTER TABLE", "CREATE SCHEMA", "ALTER SCHEMA"),
         *("CREATE VIEW", "ALTER VIEW", "CREATE MATERIALIZED VIEW", "ALTER MATERIALIZED VIEW"),
-        *("CREATE FOREIGN TABLE", "ALTER FOREIGN TABLE", "IMPORT FOREIGN SCHEMA", "ALTER POLICY", "COMMENT"),
+        *("CREATE FOREIGN TABLE", "ALTER FOREIGN TABLE", "IMPORT FOREIGN SCHEMA", "ALTER POLICY"),
+        *("ALTER TYPE", "COMMENT"),
     }
+
+
+def test_the_columns_of_a_typed_table_are_not_renamed_through_its_type(
+    owner: psycopg.Connection, database: Database
+) -> None:
+    owner.execute("create type app.kind as (tenant_id uuid, decoy uuid)")
+    owner.execute("create table app.typed of app.kind")
+
+    with pytest.raises(psycopg.Error) as refusal:
+        owner.execute("alter type app.kind rename attribute tenant_id to was cascade")
+    assert refusal.value.sqlstate == "PW013"
+    assert stands(database, "app.typed")
 
 
 def test_a_watched_schema_is_not_renamed_away(owner: psycopg.Connection, database: Database) -> None:

@@ -123,6 +123,16 @@ def test_a_migration_that_the_guard_refuses_says_what_and_changes_nothing(databa
     assert not exists(database, "app.bare")
 
 
+@pytest.mark.parametrize("action", ["no force", "disable"])
+def test_what_a_migration_takes_down_of_a_wall_is_put_back(action: str, database: Database, sql_folder: Path) -> None:
+    guard.install(database.admin_url)
+    (sql_folder / "app/9001_taken_down.sql").write_text(f"alter table app.orders {action} row level security;\n")
+    report = migrate(database.url(Role.MIGRATOR))
+
+    assert report.app_migrations == ["app/9001_taken_down.sql"]
+    assert stands(database, "app.orders")
+
+
 def test_a_guard_of_other_code_is_told_and_renewed(database: Database, partywall: Run) -> None:
     guard.install(database.admin_url)
     database.do("update partywall_guard.installed set sha256 = 'older'")

@@ -15,6 +15,10 @@ from tests.isolation.attacks.state import take_state
 from tests.isolation.attacks.weakness import weakened
 
 
+_OF_THE_SERVER = {"roles", "memberships", "role settings", "rights on settings", "configuration", "slots", "unreadable"}
+"""What is not gone with the database that it was changed in."""
+
+
 class WeakField:
     """A field that is thrown away when a winning attack has changed it for good."""
 
@@ -40,9 +44,9 @@ class WeakField:
             field.state = take_state(field)
             won = play(field, attack, doors.plain)
         field.state = take_state(field)
-        if field.state.changed_since(before):
-            # Roles, settings and slots belong to the whole server.
-            restore_roles(field)
+        if changed := field.state.changed_since(before):
+            if _OF_THE_SERVER & set(changed):
+                restore_roles(field)
             self._stack.close()
         else:
             self._field = field
