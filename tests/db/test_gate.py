@@ -136,8 +136,10 @@ HOLES = [
         " grant select on app.all_files to partywall_worker, partywall_api, partywall_dispatcher, partywall_scheduler"
     ),
     "alter table partywall.jobs disable row level security",
-    "drop policy tenant_isolation_always on partywall.jobs;"
-    " create policy oops on partywall.jobs to partywall_worker, partywall_api using (true)",
+    (
+        "drop policy tenant_isolation_always on partywall.jobs;"
+        " create policy oops on partywall.jobs to partywall_worker, partywall_api using (true)"
+    ),
 ]
 
 

@@ -183,11 +183,22 @@ def test_a_migration_audits_the_schemas_that_are_watched(database: Database, sql
     (sql_folder / "app/9001_billing.sql").write_text(
         "create schema billing; grant usage on schema billing to partywall_worker;"
         f"create table billing.bills ({COLUMNS}); grant select, truncate on billing.bills to partywall_worker;"
+        "select partywall.protect('billing.bills');"
     )
     migrate(database.url(Role.MIGRATOR))
     database.do("insert into partywall_guard.schemas values ('billing')")
 
     with pytest.raises(WallBrokenError, match=r"billing\.bills"):
+        migrate(database.url(Role.MIGRATOR))
+
+
+def test_a_tenants_table_outside_the_watched_schemas_is_refused_too(database: Database, sql_folder: Path) -> None:
+    (sql_folder / "app/9001_billing.sql").write_text(
+        f"create schema billing; create table billing.bills ({COLUMNS});"
+        "grant select on billing.bills to partywall_worker;"
+    )
+
+    with pytest.raises(WallBrokenError, match=r"billing\.bills has a column tenant_id"):
         migrate(database.url(Role.MIGRATOR))
 
 
