@@ -137,7 +137,8 @@ def _as_called(ask: Callable[[Contender], Question], *, count: int, reading_all:
         connection.execute(*ONE_VALUE).close()
         if reading_all:
             connection.exec_driver_sql(_READ_ALL).close()
-        connection.execute(*question).close()
+        else:
+            connection.execute(*question).close()
         try:
             return sample(
                 lambda: connection.execute(*question).close(), count=count, backend_pid=backend_pid(connection)
@@ -183,7 +184,7 @@ _STATEMENTS: Mapping[str, Measure] = {
     "lookup": _as_called(Contender.lookup, count=30),
     "count": _as_called(Contender.count, count=30),
     "sum": _as_called(Contender.sum, count=15),
-    "full aggregate": _as_called(Contender.sum, count=1, reading_all=True),
+    "full aggregate": _as_called(Contender.sum, count=2, reading_all=True),
     "lookup, back to back": _back_to_back(Contender.lookup, count=100),
     "count, back to back": _back_to_back(Contender.count, count=50),
     # Last, because what it inserts and rolls back stays in the indexes.
