@@ -1,6 +1,7 @@
 """What a migration answers for at its end: no hole in the adopter's schemas."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -19,13 +20,8 @@ def refuse_holes(connection: Connection) -> Sequence[Finding]:
     Raises:
         WallBrokenError: a finding of `high` or `critical` in the adopter's schemas, or the guard refuses something.
     """
-    try:
+    with guards_refusals():
         guard.settle(connection)
-    except DBAPIError as error:
-        known = from_database(error.orig) if error.orig else None
-        if known is None:
-            raise
-        raise known from error
     schemas = guard.walled_schemas(connection)
     serious = audit(connection, schemas=schemas).at_least(Severity.HIGH)
     holes = [finding for finding in serious if finding.check == STRAY or _is_in(finding, schemas)]
@@ -36,6 +32,18 @@ def refuse_holes(connection: Connection) -> Sequence[Finding]:
             hint=" ".join(["Nothing was changed.", *(["To mend it:"] if fixes else []), *fixes]),
         )
     return [finding for finding in serious if finding not in holes]
+
+
+@contextmanager
+def guards_refusals() -> Iterator[None]:
+    """Raise what the guard refuses in the block, a COMMIT for example, as our own error."""
+    try:
+        yield
+    except DBAPIError as error:
+        known = from_database(error.orig) if error.orig else None
+        if known is None:
+            raise
+        raise known from error
 
 
 def _is_in(finding: Finding, schemas: Sequence[str]) -> bool:

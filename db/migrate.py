@@ -13,7 +13,7 @@ from db.audit import Finding
 from db.bare_connection import bare_connection
 from db.errors import AppliedFileChangedError, SchemaNewerError
 from db.guard import GuardState
-from db.inspection import refuse_holes
+from db.inspection import guards_refusals, refuse_holes
 from db.migration_lock import acquire_lock
 from db.migrations.execution import execute
 from db.revisions import alembic_config, is_known
@@ -66,7 +66,9 @@ def migrate(migrator_url: str, *, wait_seconds: float = 120.0) -> MigrationRepor
         connection.execute(text("set local lock_timeout = '4s'"))
         connection.execute(text("set local statement_timeout = '60s'"))
         report = _run(connection)
-        connection.commit()
+        # What the guard put back a moment ago is judged once more.
+        with guards_refusals():
+            connection.commit()
         return report
 
 

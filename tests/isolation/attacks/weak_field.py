@@ -14,8 +14,11 @@ from tests.isolation.attacks.playing import play
 from tests.isolation.attacks.state import take_state
 from tests.isolation.attacks.weakness import weakened
 
-_OF_THE_SERVER = {"roles", "memberships", "role settings", "rights on settings", "configuration", "slots", "unreadable"}
-"""What is not gone with the database that it was changed in."""
+_OF_THE_SERVER = {
+    *("roles", "memberships", "role settings", "rights on settings", "configuration"),
+    *("slots", "subscriptions", "unreadable"),
+}
+"""What is not gone with the database that it was changed in, or keeps it from being dropped."""
 
 
 class WeakField:
