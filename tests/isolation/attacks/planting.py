@@ -185,6 +185,12 @@ def plant_b(admin: psycopg.Connection[tuple[object, ...]], facts: Mapping[str, s
     _run(admin, _OF_B, facts)
 
 
+def plant_b_anew(admin: psycopg.Connection[tuple[object, ...]], facts: Mapping[str, str]) -> None:
+    """Put B's rows as they were, those with names at least; the others get new ids."""
+    deletes = [f"delete from {table} where tenant_id = %(b)s" for table in TENANT_TABLES]
+    _run(admin, ";\n".join(deletes) + ";\n" + _OF_B, facts)
+
+
 def plant_a(admin: psycopg.Connection[tuple[object, ...]], facts: Mapping[str, str]) -> None:
     """Put A's rows as they were, whatever has become of them. Its jobs stay."""
     deletes = [f"delete from {table} where tenant_id = %(a)s" for table in TENANT_TABLES if table != "partywall.jobs"]

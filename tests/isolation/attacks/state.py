@@ -24,6 +24,8 @@ class State:
         return [name for name, value in self.sums.items() if before.sums.get(name) != value]
 
 
+ROWS_OF_B = "rows of B"
+
 # pg_default_acl is left out: what a role grants on objects it may never create has no effect.
 _CATALOGS = {
     "relations": (
@@ -67,7 +69,7 @@ def _sum(query: str) -> str:
 
 def _query() -> str:
     rows = {
-        f"rows of B in {table}": f"select tableoid, * from {table} where tenant_id = %(b)s" for table in TENANT_TABLES
+        f"{ROWS_OF_B} in {table}": f"select tableoid, * from {table} where tenant_id = %(b)s" for table in TENANT_TABLES
     }
     named = ", ".join(f'{_sum(query)} as "{name}"' for name, query in (rows | _CATALOGS).items())
     return f"select {named}"

@@ -7,11 +7,11 @@ from typing import Self
 from db.migrate import bootstrap
 from db.roles import Role
 from tests.databases import PASSWORD
-from tests.isolation.attacks import doors
+from tests.isolation.attacks import doors, planting
 from tests.isolation.attacks.attack import Attack
 from tests.isolation.attacks.field import Field, Planted, open_field
 from tests.isolation.attacks.playing import play
-from tests.isolation.attacks.state import take_state
+from tests.isolation.attacks.state import ROWS_OF_B, take_state
 from tests.isolation.attacks.weakness import weakened
 
 _OF_THE_SERVER = {
@@ -46,12 +46,16 @@ class WeakField:
             field.state = take_state(field)
             won = play(field, attack, doors.plain)
         field.state = take_state(field)
-        if changed := field.state.changed_since(before):
-            if _OF_THE_SERVER & set(changed):
-                restore_roles(field)
-            self._stack.close()
-        else:
+        changed = set(field.state.changed_since(before))
+        if all(name.startswith(ROWS_OF_B) for name in changed):
+            if changed:
+                planting.plant_b_anew(field.admin, field.facts)
+                field.state = take_state(field)
             self._field = field
+            return won
+        if _OF_THE_SERVER & changed:
+            restore_roles(field)
+        self._stack.close()
         return won
 
 
