@@ -75,7 +75,8 @@ class TenantConnection(Tenanted, psycopg.Connection[TupleRow]):
     def _drain(self, gen: PQGen[Any]) -> None:
         try:
             self.cancel_safe(timeout=CANCEL_TIMEOUT_SECONDS)
-            waiting.wait(gen, self.pgconn.socket, timeout=CANCEL_TIMEOUT_SECONDS)
+            # Without an interval psycopg asks the socket without a pause.
+            waiting.wait(gen, self.pgconn.socket, interval=0.1, timeout=CANCEL_TIMEOUT_SECONDS)
         except psycopg.errors.QueryCanceled:
             return
         except psycopg.Error as error:

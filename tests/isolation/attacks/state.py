@@ -52,6 +52,7 @@ _CATALOGS = {
     "casts": "select oid from pg_cast where oid > 16383",
     "publications": "select pubname from pg_publication",
     "subscriptions": "select subname, subdbid from pg_subscription",
+    "inheritance": "select inhrelid, inhparent from pg_inherits",
     "slots": "select slot_name from pg_replication_slots",
     "foreign": "select fdwname from pg_foreign_data_wrapper union all select srvname from pg_foreign_server",
     "large objects": "select oid, lomowner, lomacl::text from pg_largeobject_metadata",
