@@ -12,7 +12,7 @@ create index tenants_not_active on partywall.tenants (status) where status <> 'a
 drop function if exists partywall.enqueue(text, jsonb, text, timestamptz, integer);
 drop function if exists partywall_private.require_active_tenant(uuid);
 
--- What is right here and would be wrong elsewhere: `partywall audit --schema partywall` asks.
+-- What is right here and would be wrong elsewhere: `partywall audit` asks.
 comment on table partywall.tenants is
 'partywall: allow tenant-column-missing, a row is a tenant, so its policies are on its id';
 comment on policy own_tenant on partywall.tenants is
@@ -21,6 +21,8 @@ comment on policy every_tenant on partywall.tenants is
 'partywall: allow policy-always-true, the operator sees which tenants there are';
 comment on policy every_tenant on partywall.jobs is
 'partywall: allow policy-always-true, the dispatcher orders all jobs and may read no column that a tenant wrote';
+comment on table partywall.jobs is
+'partywall: allow probe-not-possible, only enqueue() adds jobs, so a service cannot fill it; the probe of a superuser does';
 comment on table partywall_private.api_keys is
 'partywall: allow rls-disabled, no login reaches it, and a key is looked up before its tenant is known';
 comment on constraint api_keys_id_is_unique on partywall_private.api_keys is

@@ -30,7 +30,19 @@ def test_a_database_with_nothing_wrong_answers_0(own_database: Database, partywa
     result = partywall("audit")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("app as 6 logins: nothing found.")
+    told = result.stdout.splitlines()
+    assert told[0] == "exempted"
+    assert told[1].endswith(" of the platform's own: --json lists them")
+    assert told[-1].startswith("app, partywall as 6 logins: nothing found, ")
+
+
+def test_without_a_schema_the_platforms_own_tables_are_judged_too(own_database: Database, partywall: Run) -> None:
+    own_database.do("alter table partywall.jobs disable row level security")
+
+    report = json.loads(partywall("audit", "--json").stdout)
+
+    assert report["schemas"] == ["app", "partywall"]
+    assert {finding["object"] for finding in report["findings"]} == {"partywall.jobs"}
 
 
 def test_a_finding_is_told_with_its_reason_and_the_exact_sql(own_database: Database, partywall: Run) -> None:
@@ -48,7 +60,8 @@ def test_a_finding_is_told_with_its_reason_and_the_exact_sql(own_database: Datab
         "    fix: select partywall.protect('app.t');",
     ]
     assert told[6:8] == ["exempted", "  app.countries: shared, the same for everybody"]
-    assert told[-1].startswith("app as 6 logins: 1 critical, 1 exempted.")
+    assert told[8].endswith(" of the platform's own: --json lists them")
+    assert told[-1].startswith("app, partywall as 6 logins: 1 critical, ")
 
 
 def test_what_is_only_medium_answers_0(own_database: Database, partywall: Run) -> None:
@@ -130,7 +143,8 @@ def test_probe_plays_attacks_and_names_the_table_and_the_attack(own_database: Da
     broken = partywall("audit", "--probe", "--json")
 
     assert held.exit_code == 0
-    assert "attacks on 6 objects as partywall_worker." in held.stdout
+    assert "attacks on 7 objects as partywall_worker." in held.stdout
+    assert "logins: nothing found, " in held.stdout
     assert broken.exit_code == 1
     report = json.loads(broken.stdout)
     assert ("probe-read", "app.t") in {(finding["check"], finding["object"]) for finding in report["findings"]}
@@ -186,13 +200,16 @@ def test_the_sarif_log_is_one(own_database: Database, partywall: Run) -> None:
         assert rule["defaultConfiguration"]["level"] in ("error", "warning", "note")
     for found in run["results"]:
         assert_valid(found, rules)
-    assert {(found["ruleId"], found["level"]) for found in run["results"]} == {
-        ("rls-disabled", "error"),
-        ("granted-to-public", "warning"),
-        ("tenant-column-missing", "error"),
-    }
-    (exempted,) = [found for found in run["results"] if "suppressions" in found]
+    open_ones = {(found["ruleId"], found["level"]) for found in run["results"] if "suppressions" not in found}
+    assert open_ones == {("rls-disabled", "error"), ("granted-to-public", "warning")}
+    (exempted,) = [found for found in run["results"] if _name(found) == "app.countries"]
+    assert exempted["ruleId"] == "tenant-column-missing"
     assert exempted["suppressions"] == [{"kind": "inSource", "justification": "the same for everybody"}]
+
+
+def _name(found: dict[str, Any]) -> str:
+    name: str = found["locations"][0]["logicalLocations"][0]["fullyQualifiedName"]
+    return name
 
 
 def assert_valid(found: dict[str, Any], rules: list[dict[str, Any]]) -> None:
