@@ -2,6 +2,7 @@
 
 import json
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,7 +24,8 @@ def report(target: str, figures: Mapping[str, float], measured: Sequence[Mapping
     `measured` is what the figures were taken from, rows of the same columns. It is printed and written too.
     """
     judged = [(each, figures[each.name], each.is_met_by(figures[each.name])) for each in requirements(target)]
-    console = Console()
+    # In a pipe or a CI log nothing knows how wide a line may be, and the name of a figure may not be cut.
+    console = Console(width=None if sys.stdout.isatty() else 160)
     if measured:
         console.print(_table(measured))
     table = Table("figure", "required", "measured", "")

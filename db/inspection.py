@@ -26,11 +26,7 @@ def refuse_holes(connection: Connection) -> Sequence[Finding]:
     serious = audit(connection, schemas=schemas).at_least(Severity.HIGH)
     holes = [finding for finding in serious if finding.check == STRAY or _is_in(finding, schemas)]
     if holes:
-        fixes = dict.fromkeys(finding.fix for finding in holes if finding.fix)
-        raise WallBrokenError(
-            "; ".join(_told(finding) for finding in holes),
-            hint=" ".join(["Nothing was changed.", *(["To mend it:"] if fixes else []), *fixes]),
-        )
+        raise _broken(holes)
     return [finding for finding in serious if finding not in holes]
 
 
@@ -52,6 +48,17 @@ def _is_in(finding: Finding, schemas: Sequence[str]) -> bool:
     name = finding.object.removeprefix("schema ")
     spelled = [*schemas, *(f'"{schema}"' for schema in schemas)]
     return any(name == each or name.startswith(f"{each}.") for each in spelled)
+
+
+def _broken(holes: Sequence[Finding]) -> WallBrokenError:
+    told = [_told(finding) for finding in holes]
+    fixes = list(dict.fromkeys(finding.fix for finding in holes if finding.fix))
+    # One is a sentence; several are a list, or nobody finds the second.
+    between = " " if len(told) == 1 else "\n  "
+    message = told[0] if len(told) == 1 else between.join([f"{len(told)} holes in the wall:", *told])
+    return WallBrokenError(
+        message, hint=between.join([f"Nothing was changed.{' To mend it:' if fixes else ''}", *fixes])
+    )
 
 
 def _told(finding: Finding) -> str:

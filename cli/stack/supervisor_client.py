@@ -57,7 +57,7 @@ class SupervisorClient:
         self._socket = socket
 
     def answers(self) -> bool:
-        """Return whether a supervisor listens there."""
+        """Return whether a supervisor is there that is not about to end."""
         try:
             self._call("getState")
         except SupervisorGoneError:
@@ -91,7 +91,7 @@ class SupervisorClient:
 
     def shutdown(self) -> None:
         """Tell the supervisor to stop whatever still runs, and to end."""
-        with suppress(xmlrpc.client.Fault):  # it is at it already
+        with suppress(SupervisorGoneError):  # it is at it already
             self._call("shutdown")
 
     def _call(self, method: str, *arguments: object) -> Any:
@@ -101,6 +101,10 @@ class SupervisorClient:
             # The host is ignored; the transport goes to the socket.
             proxy = xmlrpc.client.ServerProxy("http://localhost", transport=transport)
             return getattr(proxy.supervisor, method)(*arguments)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == Faults.SHUTDOWN_STATE:
+                raise SupervisorGoneError("the stack is stopping", hint="Wait until it has stopped.") from fault
+            raise
         except (OSError, HTTPException, xmlrpc.client.ProtocolError) as error:
             raise SupervisorGoneError(
                 socket=self._socket, hint="`partywall down` clears up what it left; then start again."

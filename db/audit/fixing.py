@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
@@ -63,6 +64,8 @@ def _run(connection: Connection, statement: str) -> Repair:
     except DBAPIError as error:
         savepoint.rollback()
         said = str(error.orig).strip().partition("\n")[0]
+        if isinstance(error.orig, InsufficientPrivilege):
+            said += "; let a superuser give it to partywall_owner (alter ... owner to), or run this"
         return Repair(statement, refused=said)
     savepoint.commit()
     return Repair(statement)

@@ -14,7 +14,7 @@ from cli.stack.home import Home
 from cli.stack.processes import ProcessIdentity
 from cli.stack.programs import Program
 from cli.stack.supervision import Supervision
-from cli.stack.supervisor_client import State
+from cli.stack.supervisor_client import State, SupervisorClient
 from cli.stack.supervisor_config import LONGEST_SOCKET_PATH
 from tests.waiting import wait_until
 
@@ -112,6 +112,19 @@ def test_a_program_that_does_not_stop_is_killed(launch: Launch) -> None:
     supervision.stop(["server"], _ignore)
 
     assert not psutil.pid_exists(pid)
+
+
+def test_a_stack_that_is_stopping_counts_as_gone(launch: Launch) -> None:
+    stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('serving', flush=True)\n"
+    program = _program("server", stubborn + "while True: signal.pause()", ready_line="serving", stop_seconds=3)
+    supervision = launch(program)
+    supervision.start([program], _ignore)
+    record, pid = supervision.record(), supervision.states()["server"].pid
+    assert record is not None and pid is not None
+    SupervisorClient(Path(record.socket)).shutdown()
+
+    assert wait_until(lambda: supervision.states() == {}, timeout_seconds=2)
+    assert psutil.pid_exists(pid)
 
 
 def test_the_order_to_stop_goes_to_the_parent_alone(launch: Launch, home: Home) -> None:
