@@ -78,7 +78,9 @@ def _password(settings: DatabaseSettings, role: Role, database: str) -> str | No
 
 def migrate(
     with_guard: Annotated[bool, typer.Option("--with-guard", help="Install the guard, or renew it.")] = False,
-    drop_guard: Annotated[bool, typer.Option("--drop-guard", help="Take the guard away first; with --with-guard it is back at the end.")] = False,
+    drop_guard: Annotated[
+        bool, typer.Option("--drop-guard", help="Take the guard away first; with --with-guard it is back at the end.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring the database to this code: tables, functions, the adopter's tables. Changes nothing twice.

@@ -18,7 +18,8 @@ PAGE = ROOT / "docs/how-to/suspend-or-delete-a-tenant.md"
 
 ORDER = text("""
     insert into app.orders (
-        tenant_id, file_sha256, file_line, line, order_id, customer_id, ordered_at, sku, description, quantity, unit_price
+        tenant_id, file_sha256, file_line, line, order_id, customer_id, ordered_at,
+        sku, description, quantity, unit_price
     )
     values (partywall.current_tenant_id(), sha256('a'), 1, 1, 'A-1', 'C-1', now(), 'S-1', 'a chair', 1, 49.90)
 """)

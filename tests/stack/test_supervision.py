@@ -120,7 +120,8 @@ def test_a_stack_that_is_stopping_counts_as_gone(launch: Launch) -> None:
     supervision = launch(program)
     supervision.start([program], _ignore)
     record, pid = supervision.record(), supervision.states()["server"].pid
-    assert record is not None and pid is not None
+    assert record is not None
+    assert pid is not None
     SupervisorClient(Path(record.socket)).shutdown()
 
     assert wait_until(lambda: supervision.states() == {}, timeout_seconds=2)
