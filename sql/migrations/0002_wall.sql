@@ -22,7 +22,7 @@ comment on policy every_tenant on partywall.tenants is
 comment on policy every_tenant on partywall.jobs is
 'partywall: allow policy-always-true, the dispatcher orders all jobs and may read no column that a tenant wrote';
 comment on table partywall.jobs is
-'partywall: allow probe-not-possible, only enqueue() adds jobs, so a service cannot fill it; the probe of a superuser does';
+'partywall: allow probe-not-possible, only enqueue() adds jobs, so only a superuser''s probe can fill it';
 comment on table partywall_private.api_keys is
 'partywall: allow rls-disabled, no login reaches it, and a key is looked up before its tenant is known';
 comment on constraint api_keys_id_is_unique on partywall_private.api_keys is
