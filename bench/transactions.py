@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 
 from bench.counting_proxy import CountingProxy
 from bench.server import PASSWORD, new_tenant, point_roles_at, running_server
-from db import attempts, dispatching, jobs
+from db import accepting, attempts, dispatching
 from db.context import TenantContext
 from db.dsn import plain_url
 from db.engine import TENANT, dispose_engines, engine_for
@@ -59,7 +59,7 @@ def _round_trips(proxy: CountingProxy, bare: Engine, context: TenantContext) -> 
 
 def _round_trips_of_a_job(proxy: CountingProxy, context: TenantContext) -> dict[str, float]:
     with tenant_session(context, role=Role.API) as session:
-        jobs.enqueue(session, task_name="bench", payload={}, queue="default", max_attempts=1)
+        accepting.accept(session, task_name="bench", payload={}, queue="default", max_attempts=1).job_id
     with platform_connection(Role.DISPATCHER) as connection:
         (job,) = dispatching.dispatch(
             connection, queue="default", known_tasks=None, batch_limit=1, in_flight_limit=1, resend_after_seconds=60

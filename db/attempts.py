@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, cast
 from uuid import UUID
 
@@ -23,9 +24,32 @@ from db.storable import storable
 from db.transport import CANCEL_TIMEOUT_SECONDS, TenantConnection
 
 
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    HANDED_BACK = "handed_back"
+    """Its worker was told to stop. It does not count as a try."""
+    KILLED = "killed"
+    """The process that ran it was killed, and its worker saw it."""
+    LOST = "lost"
+    """Nobody extended its lease: the process is gone, stood still or could not reach the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerIdentity:
+    """The process that claims: an id that no other process ever has, and a name for people, `worker@host/pid`."""
+
+    id: UUID
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The right to run a job once, until `lease_expires_at`."""
+    """The right to run a job once, until `lease_expires_at`; heartbeats move that."""
 
     job_id: UUID
     number: int
@@ -39,10 +63,17 @@ class Attempt:
     context: TenantContext
 
 
-_CLAIM = text("select * from partywall.claim(:tenant, :job_ids, :nonce, :task, :worker, make_interval(secs => :lease))")
-_FAIL = text("select partywall.fail(:error, make_interval(secs => :retry_after))").bindparams(
+_CLAIM = text("""
+    select *
+    from partywall.claim(
+        :tenant, :job_ids, :nonce, :task, :worker, :worker_id, make_interval(secs => :lease),
+        make_interval(secs => :lifetime)
+    )
+""")
+_FAIL = text("select partywall.fail(:error, make_interval(secs => :retry_after), :outcome)").bindparams(
     bindparam("error", type_=JSONB)
 )
+_END = text("select * from partywall.end_attempts(:tenant, :job_ids, :nonce, :worker, :outcome)")
 _PROGRESS = text("select partywall.report_progress(:current, :total, :note)")
 _CHECKPOINT = text("select partywall.save_checkpoint(:state)").bindparams(bindparam("state", type_=JSONB))
 
@@ -56,12 +87,13 @@ def claim(
     job_ids: Sequence[UUID],
     nonce: UUID,
     task_name: str,
-    worker: str,
+    worker: WorkerIdentity,
     lease_seconds: float,
+    lifetime_seconds: float,
 ) -> list[Attempt]:
     """Return the attempts this message may run, in the order of `job_ids`. One round trip.
 
-    An empty list means that someone else has the jobs or that they are over: drop the message.
+    `lifetime_seconds` is how long an attempt may take at most, however often its lease is extended. An empty list means that someone else has the jobs or that they are over: drop the message.
 
     Raises:
         TenantSuspendedError, TenantDeletingError: nothing was claimed; the jobs stay.
@@ -73,8 +105,10 @@ def claim(
             "job_ids": list(job_ids),
             "nonce": nonce,
             "task": task_name,
-            "worker": worker,
+            "worker": worker.name,
+            "worker_id": worker.id,
             "lease": lease_seconds,
+            "lifetime": lifetime_seconds,
         },
     ).all()
     connection.commit()
@@ -112,8 +146,14 @@ def finish(connection: Connection, *, result: Any | None) -> None:
     connection.commit()
 
 
-def fail(connection: Connection, *, error: dict[str, Any], retry_after_seconds: float | None) -> JobState:
-    """Record a failed attempt whose effects were rolled back; return the state its job is in now.
+def fail(
+    connection: Connection,
+    *,
+    error: dict[str, Any] | None,
+    retry_after_seconds: float | None,
+    outcome: Outcome = Outcome.FAILED,
+) -> JobState:
+    """Record an attempt that did not succeed and whose effects were rolled back; return the state its job is in now.
 
     `retry_after_seconds` None means never again.
 
@@ -123,9 +163,29 @@ def fail(connection: Connection, *, error: dict[str, Any], retry_after_seconds: 
     connection.begin()
     # The failure gives the lease back, so it cannot be asked to hold it.
     _driver(connection).fence = None
-    state = connection.execute(_FAIL, {"error": storable(error), "retry_after": retry_after_seconds}).scalar_one()
+    values = {"error": storable(error), "retry_after": retry_after_seconds, "outcome": outcome.value}
+    state = connection.execute(_FAIL, values).scalar_one()
     connection.commit()
     return JobState(state)
+
+
+def end_attempts(
+    connection: Connection, *, tenant_id: UUID, job_ids: Sequence[UUID], nonce: UUID, worker: str, outcome: Outcome
+) -> dict[UUID, JobState]:
+    """End what a process was running, in its name, because it cannot speak; return the states its jobs are in now.
+
+    `worker` is the name it claimed with. Jobs it had ended itself are left out.
+    """
+    values = {
+        "tenant": tenant_id,
+        "job_ids": list(job_ids),
+        "nonce": nonce,
+        "worker": worker,
+        "outcome": outcome.value,
+    }
+    ended = connection.execute(_END, values).all()
+    connection.commit()
+    return {row.job_id: JobState(row.new_state) for row in ended}
 
 
 def report_progress(context: TenantContext, *, current: int, total: int | None, note: str | None) -> None:

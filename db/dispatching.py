@@ -95,6 +95,15 @@ def expire_leases(connection: Connection, *, limit: int) -> list[ExpiredLease]:
     ]
 
 
+def expire_jobs(connection: Connection, *, limit: int) -> int:
+    """End jobs that were to be started by a moment that has passed, at most `limit`; return how many."""
+    expired = connection.execute(
+        text("select partywall.expire_jobs(:batch_limit)"), {"batch_limit": limit}
+    ).scalar_one()
+    connection.commit()
+    return int(expired)
+
+
 def cancel_jobs_of_deleted(connection: Connection, *, limit: int) -> int:
     """Cancel jobs that wait for tenants that are being deleted, at most `limit`; return how many."""
     cancelled = connection.execute(

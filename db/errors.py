@@ -110,6 +110,22 @@ class WallBrokenError(PartywallError):
     sqlstate = "PW013"
 
 
+class IdempotencyKeyReusedError(PartywallError):
+    """The idempotency key was used for another request."""
+
+    sqlstate = "PW014"
+
+
+class UniqueKeyTakenError(PartywallError):
+    """Another job with this unique key is live."""
+
+    sqlstate = "PW015"
+
+
+class JobOverError(PartywallError):
+    """The job is over, or in another state than this needs."""
+
+
 class PayloadUnstorableError(PartywallError):
     """PostgreSQL cannot hold the payload."""
 

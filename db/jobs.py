@@ -1,4 +1,4 @@
-"""Jobs as their tenant sees them: accepting, reading, listing."""
+"""Jobs and their attempts as their tenant sees them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,14 +6,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 
-from db.errors import JobNotFoundError, PayloadUnstorableError
+from db.errors import JobNotFoundError
 from db.rows import RowId, TenantRow
-from db.session import Executor
 
 
 class JobState(StrEnum):
@@ -66,49 +64,40 @@ class JobRow(TenantRow):
     progress_total: Mapped[int | None]
     progress_note: Mapped[str | None]
     runs_for_deleted: Mapped[bool]
+    handed_back: Mapped[int]
+    lost: Mapped[int]
+    max_lost: Mapped[int]
+    expires_at: Mapped[datetime | None]
+    unique_key: Mapped[str | None]
+    cancelled_by: Mapped[str | None]
+    cancel_reason: Mapped[str | None]
 
 
-_ENQUEUE = text(
-    "select partywall.enqueue(:task_name, :payload, :queue, :run_at, :max_attempts, :runs_for_deleted)"
-).bindparams(bindparam("payload", type_=JSONB))
+class AttemptRow(TenantRow):
+    """One attempt that has ended."""
+
+    __tablename__ = "attempts"
+    __table_args__ = {"schema": "partywall"}  # noqa: RUF012 - SQLAlchemy's own name and form
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    outcome: Mapped[str]
+    worker: Mapped[str | None]
+    worker_id: Mapped[UUID | None]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
 
-def enqueue(
-    executor: Executor,
-    *,
-    task_name: str,
-    payload: Any,
-    queue: str,
-    max_attempts: int,
-    run_at: datetime | None = None,
-    runs_for_deleted: bool = False,
-) -> UUID:
-    """Return the id of a new job of the executor's tenant. It exists when the transaction commits.
+def not_found(job_id: UUID) -> JobNotFoundError:
+    """Return the error for a job that the tenant does not have."""
+    return JobNotFoundError(job=job_id, hint="Check the id; finished jobs are pruned after the tenant's retention.")
 
-    `payload` is JSON of at most 256 KiB. `run_at` None or in the past means now. `runs_for_deleted`: also while its
-    tenant is being deleted.
 
-    Raises:
-        NoTenantError, TenantSuspendedError, TenantDeletingError, PayloadTooLargeError: nothing was accepted.
-        PayloadUnstorableError: neither; jsonb holds no U+0000, for example. The transaction is over.
-    """
-    values = {
-        "task_name": task_name,
-        "payload": payload,
-        "queue": queue,
-        "run_at": run_at,
-        "max_attempts": max_attempts,
-        "runs_for_deleted": runs_for_deleted,
-    }
-    try:
-        job_id: UUID = executor.execute(_ENQUEUE, values).scalar_one()
-    except DataError as error:
-        reason = getattr(error.orig, "diag", None)
-        raise PayloadUnstorableError(
-            reason=reason and reason.message_primary,
-            hint="Leave out U+0000, halves of surrogate pairs and numbers that are not finite.",
-        ) from None
-    return job_id
+def list_attempts(session: Session, job_id: UUID) -> Sequence[AttemptRow]:
+    """Return the attempts of a job that have ended, in order."""
+    query = select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(AttemptRow.attempt)
+    return session.scalars(query).all()
 
 
 def get_job(session: Session, job_id: UUID) -> JobRow:
@@ -119,7 +108,7 @@ def get_job(session: Session, job_id: UUID) -> JobRow:
     """
     job = session.scalars(select(JobRow).where(JobRow.id == job_id)).one_or_none()
     if job is None:
-        raise JobNotFoundError(job=job_id, hint="Check the id; finished jobs are pruned after the tenant's retention.")
+        raise not_found(job_id)
     return job
 
 
@@ -158,8 +147,3 @@ def count_by_state(session: Session) -> dict[JobState, int]:
     """Return how many jobs the tenant has in each state; states without a job are left out."""
     rows = session.execute(select(JobRow.state, func.count()).group_by(JobRow.state)).all()
     return {JobState(state): count for state, count in rows}
-
-
-def prune_jobs(executor: Executor, *, limit: int) -> int:
-    """Delete the tenant's finished jobs past its retention, at most `limit`; return how many."""
-    return int(executor.execute(text("select partywall.prune_jobs(:batch_limit)"), {"batch_limit": limit}).scalar_one())

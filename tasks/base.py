@@ -1,6 +1,5 @@
 """The Celery base classes: the one seam between Celery and a tenant's context."""
 
-import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, NoReturn
@@ -24,6 +23,7 @@ from tasks.message import JobMessage
 from tasks.message_on_loop import carrying, message_on_loop
 from tasks.reception import STRATEGY
 from tasks.rejection import rejected
+from tasks.request import REQUEST
 from tasks.signatures import plain, plain_message
 from tasks.stamping import ITEMS_HINT, stamp
 
@@ -39,6 +39,7 @@ class TenantTask(Task[Any, Any]):
     """
 
     Strategy = STRATEGY
+    Request = REQUEST
     declaration: TaskDeclaration
     # Celery logs them as one line: what there is to say was logged already, or stands in the job's row.
     throws = (PartywallError,)
@@ -68,8 +69,7 @@ class TenantTask(Task[Any, Any]):
             message = JobMessage.parse(args, kwargs)
         except MessageInvalidError as error:
             raise rejected("message_refused", error, task=self.name) from None
-        worker = f"{self.request.hostname}/{os.getpid()}"
-        run_message(self.declaration, self.run, message, worker=worker)
+        run_message(self.declaration, self.run, message)
         # Whatever a body returned is in its job's row; Celery would show it in Flower.
         return None
 

@@ -13,6 +13,7 @@ from tasks.declaration import Body, TaskDeclaration
 from tasks.errors import ResultTooLargeError
 from tasks.event_loop import run_on_loop
 from tasks.job import Job
+from tasks.stopping import Stop
 from tasks.time_limit import run_within
 
 Result = TypeVar("Result")
@@ -20,31 +21,34 @@ Result = TypeVar("Result")
 MAX_RESULT_BYTES = 256 * 1024
 
 
-def run_body(declaration: TaskDeclaration, body: Body, job: Job, payload: Any, connection: Connection) -> Any:
+def run_body(
+    declaration: TaskDeclaration, body: Body, job: Job, payload: Any, connection: Connection, stop: Stop
+) -> Any:
     """Return what the body returned, as JSON, after what it left to the session has reached the database.
 
     Raises:
         SoftTimeLimitExceeded: inside the body, when its time is up; an `async def` body sees itself cancelled.
+        LeaseLostError, JobCancelledError: likewise, when `stop` was asked.
         ResultTooLargeError: the result is over 256 KiB.
     """
     if declaration.is_async:
-        return _as_json(declaration, await_(_run_async(declaration, body, AsyncJob(job), payload)))
+        return _as_json(declaration, await_(_run_async(declaration, body, AsyncJob(job), payload, stop)))
 
     def work() -> Any:
         returned = body(job, payload)
         job.flush()
         return returned
 
-    return _as_json(declaration, run_within(declaration.time_limit_seconds, connection, work))
+    return _as_json(declaration, run_within(declaration.time_limit_seconds, connection, stop, work))
 
 
-async def _run_async(declaration: TaskDeclaration, body: Body, job: AsyncJob, payload: Any) -> Any:
+async def _run_async(declaration: TaskDeclaration, body: Body, job: AsyncJob, payload: Any, stop: Stop) -> Any:
     async def work() -> Any:
         returned = await body(job, payload)
         await job.flush()
         return returned
 
-    return await run_within_async(declaration.time_limit_seconds, work)
+    return await run_within_async(declaration.time_limit_seconds, stop, work)
 
 
 def run_where(declaration: TaskDeclaration, work: Callable[[], Result]) -> Result:

@@ -28,6 +28,7 @@ from tasks.errors import CallArgumentsError, CallIdError, DatabaseAwayError, Pay
 from tasks.job import CalledJob, JobTenant
 from tasks.publisher import publishing_as
 from tasks.settings import TaskSettings
+from tasks.stopping import Stop
 
 AWAY_SECONDS = 5.0
 """How long a call rests at the broker while PostgreSQL is away."""
@@ -100,7 +101,7 @@ def _admit(stack: ExitStack, declaration: TaskDeclaration, token: str, call_id: 
             call_id=call_id,
             task_name=declaration.name,
             runs_for_deleted=declaration.runs_for_deleted,
-            lifetime_seconds=declaration.lease_seconds,
+            lifetime_seconds=declaration.lifetime_seconds,
         )
     except (InterfaceError, OperationalError) as error:
         # Nothing was run, so nothing is lost if it runs later.
@@ -145,7 +146,7 @@ def _run_and_commit(
 ) -> Any:
     try:
         with _publishing(admission):
-            result = run_body(declaration, body, job, payload, job.connection)
+            result = run_body(declaration, body, job, payload, job.connection, Stop())
     except Ignore:
         # Replaced: what it did so far is kept, and the replacement goes on from there.
         job.flush()

@@ -13,8 +13,8 @@ from tasks.retrying import RetryPolicy
 
 HARD_LIMIT_GRACE_SECONDS = 10.0
 """After the soft limit a body has this long to clean up before its process is killed."""
-LEASE_GRACE_SECONDS = 30.0
-"""A lease outlives the hard limit by this much: as long as the body may run, nobody takes the job away."""
+LIFETIME_GRACE_SECONDS = 30.0
+"""An attempt outlives its hard limit by this much, to be told of. No heartbeat extends its lease beyond that."""
 
 Body = Callable[..., Any]
 
@@ -78,9 +78,9 @@ class TaskDeclaration:
         return self.retry.max_attempts
 
     @property
-    def lease_seconds(self) -> float:
-        """How long an attempt may hold its job."""
-        return self.time_limit_seconds + HARD_LIMIT_GRACE_SECONDS + LEASE_GRACE_SECONDS
+    def lifetime_seconds(self) -> float:
+        """How long an attempt may take at most, however often its lease is extended."""
+        return self.time_limit_seconds + HARD_LIMIT_GRACE_SECONDS + LIFETIME_GRACE_SECONDS
 
     def payload_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the payload, with the examples."""

@@ -22,6 +22,9 @@ def task(
     time_limit_seconds: float = 300.0,
     retry_base_seconds: float = 2.0,
     retry_cap_seconds: float = 3600.0,
+    retry_on: Sequence[type[BaseException]] = (),
+    give_up_on: Sequence[type[BaseException]] = (),
+    max_lost: int = 3,
     tenantless: bool = False,
     runs_for_deleted: bool = False,
     examples: Sequence[Any] = (),
@@ -32,6 +35,10 @@ def task(
     The body is `(job: Job, payload: Model) -> Result`, with pydantic models; a payload that does not fit is refused
     when it is enqueued. An `async def` body takes an AsyncJob and runs on the process's event loop. Every Celery option
     still works. A `tenantless` task takes what arguments it likes, is started by beat, and sees no tenant's row.
+
+    `retry_on`: the errors that another attempt may mend, all if empty; `give_up_on`: those that none can. A body says so
+    itself with `RetryLater(seconds)` and `Cancel(reason)`. A job fails once `max_lost` of its attempts lost their
+    worker, so that what kills every process it meets does not meet the next one.
 
     `runs_for_deleted`: also while its tenant is being deleted, as what empties its tables has to.
 
@@ -50,7 +57,12 @@ def task(
             name=name,
             queue=queue or _usual_queue(tenantless=tenantless),
             retry=RetryPolicy(
-                max_attempts=max_attempts, base_seconds=retry_base_seconds, cap_seconds=retry_cap_seconds
+                max_attempts=max_attempts,
+                base_seconds=retry_base_seconds,
+                cap_seconds=retry_cap_seconds,
+                retry_on=tuple(retry_on),
+                give_up_on=tuple(give_up_on),
+                max_lost=max_lost,
             ),
             time_limit_seconds=time_limit_seconds,
             tenantless=tenantless,

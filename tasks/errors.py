@@ -63,6 +63,12 @@ class CallArgumentsError(PartywallError):
     """A tenant's task takes one payload."""
 
 
+class JobCancelledError(PartywallError):
+    """The job was cancelled while this attempt ran. Nothing of it is kept."""
+
+    retryable: ClassVar[bool] = False
+
+
 class NotInAJobError(PartywallError):
     """A job is not changed through Celery."""
 

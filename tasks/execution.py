@@ -1,15 +1,17 @@
 """The way of one message through a worker: claim, enter, validate, run, finish or fail, leave."""
 
 import traceback
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from db import attempts
-from db.attempts import Attempt
+from db.attempts import Attempt, Outcome
 from db.errors import (
     LeaseLostError,
     PartywallError,
@@ -22,32 +24,41 @@ from db.session import become, platform_connection
 from tasks.body import run_body, run_where
 from tasks.declaration import Body, TaskDeclaration
 from tasks.errors import AttemptFailedError
+from tasks.heart import heart
+from tasks.identity import identity
 from tasks.job import Job
 from tasks.message import JobMessage
 from tasks.publisher import publishing_as
 from tasks.redaction import redact
 from tasks.rejection import rejected
-from tasks.retrying import reason_of
+from tasks.retrying import Cancel, reason_of
+from tasks.stopping import Stop
 
 MAX_TRACEBACK_CHARACTERS = 16_000
 
 log = structlog.get_logger(__name__)
 
 
-def run_message(declaration: TaskDeclaration, body: Body, message: JobMessage, *, worker: str) -> None:
+def run_message(declaration: TaskDeclaration, body: Body, message: JobMessage) -> None:
     """Run the jobs a message names, each in its tenant's context and its own transaction.
 
     Raises:
         celery.exceptions.Reject: nothing was run, loudly: the tenant may not work, or there is no job to claim.
         AttemptFailedError: an attempt failed; its job's row says why and when it runs again.
     """
-    run_where(declaration, partial(_run_jobs, declaration, body, message, worker))
+    run_where(declaration, partial(_run_jobs, declaration, body, message))
 
 
-def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage, worker: str) -> None:
+def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> None:
     failures: list[AttemptFailedError] = []
-    with platform_connection(Role.WORKER) as connection:
-        for attempt in _claim(connection, declaration, message, worker):
+    with ExitStack() as stack:
+        connection = stack.enter_context(platform_connection(Role.WORKER))
+        # All are held from now on: the last waits as long as those before it take.
+        held = [
+            (attempt, stack.enter_context(heart().holding(attempt)))
+            for attempt in _claim(connection, declaration, message)
+        ]
+        for attempt, stop in held:
             with structlog.contextvars.bound_contextvars(
                 tenant=attempt.tenant_slug,
                 job=str(attempt.job_id),
@@ -55,7 +66,7 @@ def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage, wor
                 task=declaration.name,
             ):
                 try:
-                    _run_attempt(connection, declaration, body, attempt)
+                    _run_attempt(connection, declaration, body, attempt, stop)
                 except AttemptFailedError as failure:
                     # The message's other jobs are claimed: they run, whatever became of this one.
                     failures.append(failure)
@@ -63,10 +74,10 @@ def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage, wor
         raise failures[0]
 
 
-def _claim(connection: Connection, declaration: TaskDeclaration, message: JobMessage, worker: str) -> list[Attempt]:
+def _claim(connection: Connection, declaration: TaskDeclaration, message: JobMessage) -> list[Attempt]:
     facts = {"task": declaration.name, "jobs": [str(job_id) for job_id in message.job_ids]}
     try:
-        claimed = _claim_once(connection, declaration, message, worker)
+        claimed = _claim_once(connection, declaration, message)
     except (TenantSuspendedError, TenantDeletingError) as refusal:
         raise rejected("message_refused", refusal, **facts) from None
     except DBAPIError as error:
@@ -74,27 +85,28 @@ def _claim(connection: Connection, declaration: TaskDeclaration, message: JobMes
             raise
         # The connection died in the pool, for example when PostgreSQL restarted. A second one tells the difference.
         connection.rollback()
-        claimed = _claim_once(connection, declaration, message, worker)
+        claimed = _claim_once(connection, declaration, message)
     if not claimed:
         raise rejected("message_dropped", "no such job is waiting for this message", **facts)
     return claimed
 
 
-def _claim_once(
-    connection: Connection, declaration: TaskDeclaration, message: JobMessage, worker: str
-) -> list[Attempt]:
+def _claim_once(connection: Connection, declaration: TaskDeclaration, message: JobMessage) -> list[Attempt]:
     return attempts.claim(
         connection,
         tenant_id=message.tenant_id,
         job_ids=message.job_ids,
         nonce=message.nonce,
         task_name=declaration.name,
-        worker=worker,
-        lease_seconds=declaration.lease_seconds,
+        worker=identity(),
+        lease_seconds=heart().lease_seconds,
+        lifetime_seconds=declaration.lifetime_seconds,
     )
 
 
-def _run_attempt(connection: Connection, declaration: TaskDeclaration, body: Body, attempt: Attempt) -> None:
+def _run_attempt(
+    connection: Connection, declaration: TaskDeclaration, body: Body, attempt: Attempt, stop: Stop
+) -> None:
     become(connection, attempt.context)
     attempts.fence(connection)
     job = Job.of(attempt, connection)
@@ -102,7 +114,7 @@ def _run_attempt(connection: Connection, declaration: TaskDeclaration, body: Bod
     try:
         payload = declaration.read_payload(attempt.payload)
         with publishing_as(attempt.context, role=Role.WORKER, label=attempt.tenant_slug):
-            result = run_body(declaration, body, job, payload, connection)
+            result = run_body(declaration, body, job, payload, connection, stop)
         attempts.finish(connection, result=result)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge: whatever a body raises is recorded here
         _record_failure(connection, declaration, attempt, error)
@@ -123,6 +135,7 @@ def _record_failure(
             connection,
             error=_describe(cause),
             retry_after_seconds=declaration.retry.delay_after(attempt.number, error),
+            outcome=_outcome_of(cause),
         )
     except (LeaseLostError, TokenExpiredError):
         # The token lives as long as the lease did: either way the job is the reaper's or another attempt's.
@@ -142,6 +155,12 @@ def _record_failure(
     log.warning("attempt_failed", error=kind, state=state.value)
     # Not the exception itself: its text may quote the tenant's data, and Celery hands it to Flower.
     raise AttemptFailedError(job=attempt.job_id, attempt=attempt.number, error=kind, state=state.value) from None
+
+
+def _outcome_of(error: BaseException) -> Outcome:
+    if isinstance(error, Cancel):
+        return Outcome.CANCELLED
+    return Outcome.TIMED_OUT if isinstance(error, SoftTimeLimitExceeded) else Outcome.FAILED
 
 
 def _describe(error: BaseException) -> dict[str, Any]:

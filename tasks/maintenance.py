@@ -5,7 +5,7 @@ from datetime import datetime
 import structlog
 from pydantic import BaseModel, ConfigDict
 
-from db import jobs, schedules
+from db import schedules, steering
 from db.errors import PartywallError
 from db.roles import Role
 from db.session import platform_connection
@@ -37,7 +37,7 @@ def prune_jobs(job: Job, payload: PruneJobs) -> PruneReport:
     """Delete the tenant's finished jobs that are older than its retention."""
     pruned = int(job.state["pruned"]) if job.state else 0
     while True:
-        batch = jobs.prune_jobs(job.connection, limit=PRUNED_PER_TRANSACTION)
+        batch = steering.prune_jobs(job.connection, limit=PRUNED_PER_TRANSACTION)
         pruned += batch
         if batch < PRUNED_PER_TRANSACTION:
             return PruneReport(pruned=pruned)

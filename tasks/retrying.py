@@ -1,8 +1,9 @@
-"""When a failed job tries again."""
+"""When a failed job tries again, and what a body raises to say so itself."""
 
+import math
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from celery.exceptions import Retry
@@ -19,30 +20,67 @@ def delay_before_retry(attempt: int, *, base_seconds: float, cap_seconds: float,
     return min(cap_seconds, doubled) * jitter
 
 
+class RetryLater(Exception):  # noqa: N818 - said by a body, as a request and not as a complaint
+    """Raised by a body: roll back and try again in `seconds`, if an attempt is left."""
+
+    def __init__(self, seconds: float, reason: str = "asked to be tried later") -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class Cancel(Exception):  # noqa: N818 - said by a body, as a request and not as a complaint
+    """Raised by a body: roll back; the job is cancelled, and why is kept with it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How many attempts a job of this task has, and how far apart they are."""
+    """How many attempts a job of this task has, how far apart they are, and which errors another one may mend."""
 
     max_attempts: int = 3
     base_seconds: float = 2.0
     cap_seconds: float = 3600.0
+    retry_on: tuple[type[BaseException], ...] = ()
+    """Only these are worth another attempt; empty means all."""
+    give_up_on: tuple[type[BaseException], ...] = ()
+    """These are not, also where `retry_on` has them."""
+    max_lost: int = 3
+    """So many attempts that lose their worker are too many, whatever is left of `max_attempts`."""
 
     def delay_after(self, attempt: int, error: BaseException) -> float | None:
         """Return the seconds until the next attempt, or None when the error says that none can help.
 
-        An exception class with `retryable = False` says so, and `task.retry(countdown=...)` says when. Whether
-        attempts are left, the database decides.
+        `RetryLater(seconds)` and `task.retry(countdown=...)` say when. An error with `retry_after`, in seconds, as a
+        server that is asked too often answers, says not before when. `give_up_on`, `retry_on` and an exception class
+        with `retryable = False` say never. Whether attempts are left, the database decides.
         """
+        if isinstance(error, RetryLater):
+            return max(0.0, error.seconds)
         if isinstance(error, Retry) and error.when is not None:
             return _seconds_until(cast("datetime | float", error.when))
-        if not getattr(error, "retryable", True):
+        if not self._may_mend(reason_of(error)):
             return None
-        return delay_before_retry(
+        usual = delay_before_retry(
             attempt,
             base_seconds=self.base_seconds,
             cap_seconds=self.cap_seconds,
             jitter=random.random(),  # noqa: S311 - spreads load, keeps no secret
         )
+        return max(usual, _hint(error))
+
+    def _may_mend(self, error: BaseException) -> bool:
+        if isinstance(error, (Cancel, *self.give_up_on)) or not getattr(error, "retryable", True):
+            return False
+        return not self.retry_on or isinstance(error, self.retry_on)
+
+
+def _hint(error: BaseException) -> float:
+    hint = getattr(error, "retry_after", None)
+    if isinstance(hint, timedelta):
+        return hint.total_seconds()
+    return float(hint) if isinstance(hint, (int, float)) and math.isfinite(hint) else 0.0
 
 
 def reason_of(error: BaseException) -> BaseException:

@@ -23,6 +23,12 @@ class TaskSettings(PartywallSettings):
     maintenance_every_seconds: float | None = Field(
         None, gt=0, description="How often per-tenant maintenance runs; unset means nightly at 03:00 UTC."
     )
+    lease_seconds: float = Field(
+        30, ge=3, le=3600, description="How long nobody may hear of an attempt before its job is given to another."
+    )
+    shutdown_grace_seconds: float = Field(
+        30, ge=0, description="How long a worker told to stop lets jobs end before it hands them back."
+    )
     result_backend_url: SecretStr | None = Field(
         None, description="Where Celery keeps results, as chords need it: redis://. Unset, no result leaves PostgreSQL."
     )

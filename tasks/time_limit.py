@@ -1,4 +1,4 @@
-"""The soft time limit where Celery has none: a thread cannot be signalled, so a watchdog interrupts it."""
+"""Ending a body from outside: when its time is up where Celery cannot signal it, and when its lease is gone."""
 
 import ctypes
 import signal
@@ -13,31 +13,35 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from db import attempts
+from tasks.stopping import Stop
 
 Result = TypeVar("Result")
 
 SOFT_LIMIT_SIGNAL = signal.SIGUSR1
 """What Celery sends a prefork child whose task is over its soft time limit."""
+WAKING_SIGNAL = signal.SIGURG
+"""What wakes a body of a prefork child that waits in a system call. Ignored by everybody who does not ask for it."""
 BARK_AGAIN_SECONDS = 0.25
 """A body that swallows the exception or starts another query is interrupted again."""
 
 
-def run_within(seconds: float, connection: Connection, work: Callable[[], Result]) -> Result:
-    """Return what `work()` returns, or raise SoftTimeLimitExceeded inside it when it takes longer.
+def run_within(seconds: float, connection: Connection, stop: Stop, work: Callable[[], Result]) -> Result:
+    """Return what `work()` returns, or raise inside it: SoftTimeLimitExceeded when it takes longer, or why it must stop.
 
-    In a process of its own (prefork) Celery signals the main thread and nothing is done here. Elsewhere the running
-    query is cancelled, or the exception is raised in the thread at its next Python instruction.
+    In a process of its own (prefork) Celery signals the main thread when the time is up. Elsewhere, and when `stop` is
+    asked, the running query is cancelled, or the exception is raised in the thread at its next Python instruction.
     """
-    if _signalled_by_celery:
-        return _open_to_signals(work)
     watchdog = _Watchdog(seconds, connection, sys._getframe())
-    watchdog.start()
+    if not _signalled_by_celery:
+        watchdog.start()
     try:
-        return work()
+        with stop.reaching(watchdog.bark):
+            return _open_to_signals(work) if _signalled_by_celery else work()
     except Exception as error:
-        if watchdog.stop() and not isinstance(error, SoftTimeLimitExceeded):
-            # The body saw its query cancelled; what happened is that its time was up.
-            raise SoftTimeLimitExceeded(seconds) from error
+        reason = watchdog.stop()
+        if reason is not None and not isinstance(error, reason):
+            # The body saw its query cancelled; what happened is that it was to stop.
+            raise reason from error
         raise
     finally:
         watchdog.stop()
@@ -55,6 +59,11 @@ def leave_limits_to_celery() -> None:
     global _signalled_by_celery
     _signalled_by_celery = True
     signal.pthread_sigmask(signal.SIG_BLOCK, {SOFT_LIMIT_SIGNAL})
+    signal.signal(WAKING_SIGNAL, _wake)
+
+
+def _wake(*_: object) -> None:
+    """Do nothing: that it came ends the system call the body waits in, and what was asked of its thread happens."""
 
 
 def _open_to_signals(work: Callable[[], Result]) -> Result:
@@ -70,7 +79,7 @@ def _open_to_signals(work: Callable[[], Result]) -> Result:
 
 
 class _Watchdog:
-    """Ends a body that is over its time: cancels its query, or raises in its thread, until it has ended."""
+    """Ends a body that has to stop: cancels its query, or raises in its thread. Barks by itself when its time is up."""
 
     def __init__(self, seconds: float, connection: Connection, frame: FrameType) -> None:
         self._seconds = seconds
@@ -80,30 +89,44 @@ class _Watchdog:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._over = False
-        self._barked = False
+        self._barked: type[Exception] | None = None
         self._thread = threading.Thread(target=self._watch, name="soft-time-limit", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> bool:
-        """Return whether the time was up. An exception that was asked for and not yet raised is taken back."""
+    def stop(self) -> type[Exception] | None:
+        """Return why the body was to end. An exception that was asked for and not yet raised is taken back."""
         # First, and in one instruction: the exception may strike anywhere below, and the next body on this thread,
         # another tenant's perhaps, must not be the one that is ended.
         self._over = True
         self._ended.set()
         with self._lock:
-            if self._barked:
+            if self._barked is not None:
                 _raise_in(self._body, None)
             return self._barked
 
+    def bark(self, reason: type[Exception]) -> bool:
+        """End the body if it still runs; return whether it does. Again at will: it may swallow the exception."""
+        with self._lock:
+            if self._over or not self._body_is_running():
+                return False
+            self._barked = self._barked or reason
+            try:
+                cancelled = attempts.interrupt(self._connection)
+            except SQLAlchemyError:
+                # The connection is being replaced under us: nothing to cancel, but the body is still there.
+                cancelled = False
+            # Never in the middle of a query: the exception would break the protocol off and cost the connection.
+            if not cancelled:
+                _raise_in(self._body, self._barked)
+                if _signalled_by_celery:
+                    signal.pthread_kill(self._body, WAKING_SIGNAL)
+            return True
+
     def _watch(self) -> None:
         pause = self._seconds
-        while not self._ended.wait(pause):
-            with self._lock:
-                if self._over or not self._body_is_running():
-                    return
-                self._bark()
+        while not self._ended.wait(pause) and self.bark(SoftTimeLimitExceeded):
             pause = BARK_AGAIN_SECONDS
 
     def _body_is_running(self) -> bool:
@@ -112,17 +135,6 @@ class _Watchdog:
         while frame is not None and frame is not self._frame:
             frame = frame.f_back
         return frame is not None
-
-    def _bark(self) -> None:
-        self._barked = True
-        try:
-            cancelled = attempts.interrupt(self._connection)
-        except SQLAlchemyError:
-            # The connection is being replaced under us: nothing to cancel, but the body is still there.
-            cancelled = False
-        # Never in the middle of a query: the exception would break the protocol off and cost the connection.
-        if not cancelled:
-            _raise_in(self._body, SoftTimeLimitExceeded)
 
 
 def _raise_in(thread_id: int, kind: type[BaseException] | None) -> None:

@@ -1,6 +1,9 @@
 """What a worker's processes do besides running tasks: log, check before they start, share nothing over a fork."""
 
 import os
+import signal
+import threading
+import time
 from typing import Any
 
 import structlog
@@ -9,7 +12,10 @@ from celery import signals
 from db.engine import need_connections
 from db.roles import Role
 from db.settings import DatabaseSettings
+from tasks import identity
+from tasks.heart import heart, stop_heart
 from tasks.logs import configure_logging
+from tasks.settings import TaskSettings
 from tasks.startup import starting
 from tasks.time_limit import leave_limits_to_celery
 from workers.pools import PREFORK, require_pool
@@ -36,13 +42,19 @@ def _prepare(sender: Any, **_: Any) -> None:
     configure_logging("celery")
     with starting(*_roles()):
         pool = require_pool(sender.pool_cls)
+    identity.describe(hostname=sender.hostname, pool=pool, queues=_queues(sender))
+    signals.worker_shutting_down.connect(_hand_back_after_grace)
     if pool == PREFORK:
         # A process with one body, which Celery's main process can signal and kill. Not of solo, whose one process
         # sends this signal too and has nobody beside it.
         signals.worker_process_init.connect(_begin_child)
+        signals.worker_process_shutdown.connect(_end_child)
     else:
-        # Bodies share this process: one connection each, one each for progress, and one for a call they `.apply()`.
-        need_connections(3 * _slots(sender.concurrency))
+        # Bodies share this process: one connection each, one each for progress, and one for a call they `.apply()`; and
+        # one for the heartbeat of all.
+        need_connections(3 * _slots(sender.concurrency) + 1)
+        signals.worker_ready.connect(_begin_beating)
+        signals.worker_shutdown.connect(_end_child)
 
 
 def _prepare_beat(**_: Any) -> None:
@@ -63,5 +75,32 @@ def _slots(concurrency: int | str) -> int:
     return concurrency if isinstance(concurrency, int) else (os.cpu_count() or 1)
 
 
+def _queues(sender: Any) -> list[str]:
+    return sorted(sender.app.amqp.queues.consume_from)
+
+
 def _begin_child(**_: Any) -> None:
     leave_limits_to_celery()
+    _begin_beating()
+
+
+def _begin_beating(**_: Any) -> None:
+    heart()
+
+
+def _end_child(**_: Any) -> None:
+    stop_heart()
+
+
+def _hand_back_after_grace(how: str, **_: Any) -> None:
+    # Told to stop it takes no more and lets what runs end. Celery's own soft shutdown would sleep its whole timeout
+    # however soon that is; so a thread waits, and what it sends is what a second signal would be.
+    if how == "Warm":
+        grace = TaskSettings.load().shutdown_grace_seconds
+        threading.Thread(target=_signal_after, args=(grace,), name="shutdown-grace", daemon=True).start()
+
+
+def _signal_after(seconds: float) -> None:
+    time.sleep(seconds)
+    log.warning("shutdown_grace_over", seconds=seconds)
+    os.kill(os.getpid(), signal.SIGQUIT)

@@ -28,17 +28,26 @@ declare
 begin
     select * into mine from partywall_private.current_attempt();
 
-    update partywall.jobs as jobs
-    set state = 'succeeded',
-        finished_at = now(),
-        lease_expires_at = null,
-        result = finish.result,
-        error = null,
-        checkpoint = null
-    where jobs.tenant_id = mine.tenant_id
-      and jobs.id = mine.job_id
-      and jobs.attempt = mine.attempt
-      and jobs.state = 'running';
+    with ended as (
+        update partywall.jobs as jobs
+        set state = 'succeeded',
+            finished_at = now(),
+            lease_expires_at = null,
+            dispatch_nonce = null,
+            result = finish.result,
+            error = null,
+            checkpoint = null
+        where jobs.tenant_id = mine.tenant_id
+          and jobs.id = mine.job_id
+          and jobs.attempt = mine.attempt
+          and jobs.state = 'running'
+        returning jobs.tenant_id, jobs.id, jobs.attempt, jobs.worker, jobs.worker_id, jobs.started_at
+    )
+    insert into partywall.attempts (tenant_id, job_id, attempt, outcome, worker, worker_id, started_at, ended_at)
+    select
+        ended.tenant_id, ended.id, ended.attempt, 'succeeded', ended.worker, ended.worker_id, ended.started_at,
+        clock_timestamp()
+    from ended;
 
     if not found then
         perform partywall_private.raise_lease_lost(mine.job_id, mine.attempt);
@@ -46,9 +55,10 @@ begin
 end
 $$;
 
--- Records a failed attempt, after its effects were rolled back. With `retry_after` and attempts left the
--- job waits for its next attempt; otherwise it has failed. Returns the state it is in now.
-create or replace function partywall.fail(error jsonb, retry_after interval)
+-- Records an attempt that did not succeed, after its effects were rolled back: `failed`, `timed_out`, `cancelled` by its
+-- own body, or `handed_back`. With `retry_after` and attempts left the job waits for its next attempt; otherwise it has
+-- failed. Returns the state it is in now.
+create or replace function partywall.fail(error jsonb, retry_after interval, outcome text)
 returns text
 language plpgsql
 volatile
@@ -59,26 +69,24 @@ declare
     mine      record;
     new_state text;
 begin
+    if fail.outcome not in ('failed', 'timed_out', 'cancelled', 'handed_back') then
+        raise exception 'no attempt says of itself that it was %', fail.outcome using
+            errcode = '22023';
+    end if;
     select * into mine from partywall_private.current_attempt();
-
-    update partywall.jobs as jobs
-    set (state, run_at, finished_at) = (
-            select
-                case when retries then 'queued' else 'failed' end,
-                case when retries then now() + fail.retry_after else jobs.run_at end,
-                case when retries then null else now() end
-            from (select jobs.attempt < jobs.max_attempts and fail.retry_after is not null) as verdict (retries)
-        ),
-        lease_expires_at = null,
-        error = fail.error
-    where jobs.tenant_id = mine.tenant_id
-      and jobs.id = mine.job_id
-      and jobs.attempt = mine.attempt
-      and jobs.state = 'running'
-    returning jobs.state into new_state;
-
+    new_state := partywall_private.end_attempt(
+        mine.tenant_id, mine.job_id, mine.attempt, fail.outcome, fail.error, fail.retry_after
+    );
     if new_state is null then
         perform partywall_private.raise_lease_lost(mine.job_id, mine.attempt);
+    end if;
+
+    if fail.outcome = 'cancelled' then
+        update partywall.jobs as jobs
+        set cancelled_by = format('job/%s/%s', mine.job_id, mine.attempt),
+            cancel_reason = left(fail.error ->> 'message', 500)
+        where jobs.tenant_id = mine.tenant_id
+          and jobs.id = mine.job_id;
     end if;
     return new_state;
 end
@@ -167,7 +175,7 @@ $$;
 
 grant execute on function
 partywall.finish(jsonb),
-partywall.fail(jsonb, interval),
+partywall.fail(jsonb, interval, text),
 partywall.report_progress(bigint, bigint, text),
 partywall.save_checkpoint(jsonb),
 partywall.hold_lease()
@@ -175,7 +183,7 @@ to partywall_worker;
 
 comment on function partywall.finish(jsonb) is
 'partywall: allow definer-executable, it speaks for no job but the one its token names';
-comment on function partywall.fail(jsonb, interval) is
+comment on function partywall.fail(jsonb, interval, text) is
 'partywall: allow definer-executable, it speaks for no job but the one its token names';
 comment on function partywall.report_progress(bigint, bigint, text) is
 'partywall: allow definer-executable, it speaks for no job but the one its token names';

@@ -1,11 +1,12 @@
 -- Starts an attempt of each job that the message names, and returns what the worker needs to run it,
--- with a token that is good for this attempt only. No row: someone else has it, or it is over; drop the
+-- with a token that is good for this attempt only, for `lifetime`; its lease is shorter, and heartbeats extend it. No row: someone else has it, or it is over; drop the
 -- message. A forged message fails here: it must know the nonce of a dispatched job and name its task; whoever
 -- does not is told nothing, not even whether there is such a tenant.
 --
 -- Raises PW005 or PW006 when the tenant may not work (PW004 has no job to wait); the jobs stay and are sent again.
 create or replace function partywall.claim(
-    tenant uuid, job_ids uuid[], nonce uuid, task text, claimed_by text, lease interval
+    tenant uuid, job_ids uuid[], nonce uuid, task text, claimed_by text, claimed_by_id uuid, lease interval,
+    lifetime interval
 )
 returns table (
     job_id uuid, attempt integer, max_attempts integer, payload jsonb, checkpoint jsonb,
@@ -40,8 +41,8 @@ begin
                 attempt = jobs.attempt + 1,
                 started_at = now(),
                 lease_expires_at = now() + claim.lease,
-                dispatch_nonce = null,
                 worker = claim.claimed_by,
+                worker_id = claim.claimed_by_id,
                 progress_current = null,
                 progress_total = null,
                 progress_note = null
@@ -50,13 +51,14 @@ begin
               and jobs.state = 'dispatched'
               and jobs.dispatch_nonce = claim.nonce
               and jobs.task_name = claim.task
+              and (jobs.expires_at is null or jobs.expires_at > now())
             returning jobs.*
         )
         select
             claimed.id, claimed.attempt, claimed.max_attempts, claimed.payload, claimed.checkpoint,
             tenants.slug, tenants.name, claimed.lease_expires_at,
             partywall_private.mint(
-                claimed.tenant_id, format('job/%s/%s', claimed.id, claimed.attempt), claim.lease
+                claimed.tenant_id, format('job/%s/%s', claimed.id, claimed.attempt), claim.lifetime
             )
         from claimed
         inner join partywall.tenants as tenants on claimed.tenant_id = tenants.id
@@ -64,7 +66,7 @@ begin
 end
 $$;
 
-grant execute on function partywall.claim(uuid, uuid[], uuid, text, text, interval) to partywall_worker;
+grant execute on function partywall.claim(uuid, uuid[], uuid, text, text, uuid, interval, interval) to partywall_worker;
 
-comment on function partywall.claim(uuid, uuid[], uuid, text, text, interval) is
+comment on function partywall.claim(uuid, uuid[], uuid, text, text, uuid, interval, interval) is
 'partywall: allow definer-executable, whoever knows the nonce of a dispatched job may start it, nobody else';

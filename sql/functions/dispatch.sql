@@ -54,6 +54,7 @@ begin
               and jobs.queue = from_queue
               and (known_tasks is null or jobs.task_name = any(known_tasks))
               and jobs.run_at <= now()
+              and (jobs.expires_at is null or jobs.expires_at > now())
               and (tenants.status = 'active' or (tenants.status = 'deleting' and jobs.runs_for_deleted))
             order by jobs.run_at, jobs.id
             limit greatest(

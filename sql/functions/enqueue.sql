@@ -1,20 +1,28 @@
 -- Accepts a job for the tenant of this transaction. It exists when the transaction commits, and not before.
--- Returns its id. Raises PW001 without a tenant, PW005/PW006 when the tenant may not work,
--- PW012 when the payload is over 256 KiB. `runs_for_deleted`: also while the tenant is being deleted.
+-- Returns its id, and whether it is new: with a key, it may be another job that was accepted before.
+--
+-- idempotency_key: the same request sent twice is one job, for as long as that job is kept. Raises PW014 when it was
+--     used for another task or payload.
+-- unique_key: at most one live job of the tenant has it. `if_live` says what to do when there is one: `return` it, or
+--     `reject` with PW015.
+-- runs_for_deleted: also while the tenant is being deleted.
+--
+-- Raises PW001 without a tenant, PW005/PW006 when the tenant may not work, PW012 when the payload is over 256 KiB.
 create or replace function partywall.enqueue(
     task_name text, payload jsonb, queue text, run_at timestamptz, max_attempts integer,
-    runs_for_deleted boolean default false
+    runs_for_deleted boolean default false, max_lost integer default 3, expires_at timestamptz default null,
+    idempotency_key text default null, unique_key text default null, if_live text default 'reject'
 )
-returns uuid
+returns table (job_id uuid, is_new boolean)
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant  uuid := partywall.current_tenant_id();
-    starts  timestamptz := greatest(enqueue.run_at, now());
-    new_id  uuid;
+    tenant   constant uuid := partywall.current_tenant_id();
+    starts   constant timestamptz := greatest(enqueue.run_at, now());
+    accepted record;
 begin
     perform partywall_private.require_active_tenant(tenant, enqueue.runs_for_deleted);
     if octet_length(enqueue.payload::text) > 262144 then
@@ -23,21 +31,83 @@ begin
             hint = 'Upload big inputs with PUT /v1/files/NAME and pass the name.';
     end if;
 
-    insert into partywall.jobs (tenant_id, task_name, queue, state, max_attempts, run_at, payload, runs_for_deleted)
-    values (
-        tenant, enqueue.task_name, enqueue.queue, case when starts > now() then 'scheduled' else 'queued' end,
-        enqueue.max_attempts, starts, enqueue.payload, enqueue.runs_for_deleted
-    )
-    returning id into new_id;
+    -- More than once only where the job in the way ends at this moment.
+    loop
+        insert into partywall.jobs (
+            tenant_id, task_name, queue, state, max_attempts, max_lost, run_at, expires_at, payload, runs_for_deleted,
+            idempotency_key, unique_key
+        )
+        values (
+            tenant, enqueue.task_name, enqueue.queue, case when starts > now() then 'scheduled' else 'queued' end,
+            enqueue.max_attempts, enqueue.max_lost, starts, enqueue.expires_at, enqueue.payload,
+            enqueue.runs_for_deleted, enqueue.idempotency_key, enqueue.unique_key
+        )
+        on conflict do nothing
+        returning jobs.id into job_id;
 
-    -- Empty on purpose: NOTIFY reaches every session, so it may not carry even an id.
-    perform pg_notify('partywall_jobs', '');
-    return new_id;
+        is_new := found;
+        exit when is_new;
+        job_id := partywall_private.job_in_the_way(
+            tenant, enqueue.task_name, enqueue.payload, enqueue.idempotency_key, enqueue.unique_key, enqueue.if_live
+        );
+        exit when job_id is not null;
+    end loop;
+
+    if is_new then
+        -- Empty on purpose: NOTIFY reaches every session, so it may not carry even an id.
+        perform pg_notify('partywall_jobs', '');
+    end if;
+    return next;
 end
 $$;
 
-grant execute on function partywall.enqueue(text, jsonb, text, timestamptz, integer, boolean)
-to partywall_worker, partywall_api, partywall_operator;
+-- Returns the job that has one of the keys and may be taken instead, null when it is gone by now. Raises PW014, PW015.
+create or replace function partywall_private.job_in_the_way(
+    tenant uuid, task_name text, payload jsonb, idempotency_key text, unique_key text, if_live text
+)
+returns uuid
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    before record;
+    live   uuid;
+begin
+    select jobs.id, jobs.task_name, jobs.payload into before
+    from partywall.jobs as jobs
+    where jobs.tenant_id = job_in_the_way.tenant
+      and jobs.idempotency_key = job_in_the_way.idempotency_key;
 
-comment on function partywall.enqueue(text, jsonb, text, timestamptz, integer, boolean) is
+    if found then
+        if before.task_name <> job_in_the_way.task_name or before.payload <> job_in_the_way.payload then
+            raise exception 'the idempotency key was used for another request' using
+                errcode = 'PW014',
+                hint = 'Send the same task and payload again, or take a new key for a new request.';
+        end if;
+        return before.id;
+    end if;
+
+    select jobs.id into live
+    from partywall.jobs as jobs
+    where jobs.tenant_id = job_in_the_way.tenant
+      and jobs.unique_key = job_in_the_way.unique_key
+      and jobs.state in ('scheduled', 'queued', 'dispatched', 'running');
+
+    if live is not null and job_in_the_way.if_live <> 'return' then
+        raise exception 'a job with this unique key is live: %', live using
+            errcode = 'PW015',
+            hint = 'Wait until it is over, cancel it, or ask for the one there is: if_live = return.';
+    end if;
+    return live;
+end
+$$;
+
+grant execute on function partywall.enqueue(
+    text, jsonb, text, timestamptz, integer, boolean, integer, timestamptz, text, text, text
+) to partywall_worker, partywall_api, partywall_operator;
+
+comment on function partywall.enqueue(
+    text, jsonb, text, timestamptz, integer, boolean, integer, timestamptz, text, text, text
+) is
 'partywall: allow definer-executable, it accepts jobs for the tenant of the transaction only';

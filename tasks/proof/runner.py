@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from db import jobs
+from db import accepting
 from db.errors import PartywallError
 from db.jobs import JobRow
 from db.roles import Role
@@ -147,10 +147,10 @@ class Runner:
 
     def _run_job(self, declaration: TaskDeclaration, payload: Any, tenant: ProofTenant) -> JobRow:
         with tenant_session(tenant.context, role=Role.API) as session:
-            job_id = jobs.enqueue(
+            job_id = accepting.accept(
                 # One attempt: a second one would only be the first again, after a pause.
                 session, task_name=declaration.name, payload=payload, queue=declaration.queue, max_attempts=1
-            )  # fmt: skip
+            ).job_id  # fmt: skip
         job = self._site.wait(tenant, job_id, timeout_seconds=declaration.time_limit_seconds + GRACE_SECONDS)
         if job.worker is not None and not job.worker.startswith(self._site.worker_name):
             raise OtherWorkerError(

@@ -6,7 +6,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from db import jobs
+from db import accepting
 from db.roles import Role
 from db.session import tenant_session
 from tests.api.problems import problem
@@ -17,7 +17,9 @@ def enqueue(tenant: TestTenant, count: int, *, task_name: str = "errands.fetch")
     """Accept jobs in one transaction; return their ids, newest first."""
     with tenant_session(tenant.context, role=Role.API) as session:
         made: list[UUID] = [
-            jobs.enqueue(session, task_name=task_name, payload={"item": "x"}, queue="default", max_attempts=1)
+            accepting.accept(
+                session, task_name=task_name, payload={"item": "x"}, queue="default", max_attempts=1
+            ).job_id
             for _ in range(count)
         ]
     return [str(each) for each in sorted(made, reverse=True)]

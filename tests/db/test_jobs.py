@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from db import attempts, jobs
+from db import accepting, attempts, jobs, steering
 from db.errors import (
     JobNotFoundError,
     NoTenantError,
@@ -40,7 +40,7 @@ def test_an_accepted_job_is_queued_for_its_tenant(acme: TestTenant) -> None:
 
 def test_a_job_enqueued_in_a_transaction_lives_and_dies_with_it(acme: TestTenant) -> None:
     with tenant_session(acme.context, role=Role.API) as session:
-        jobs.enqueue(session, task_name="notes.write", payload={}, queue="default", max_attempts=1)
+        accepting.accept(session, task_name="notes.write", payload={}, queue="default", max_attempts=1).job_id
         session.rollback()
 
     assert states(acme) == {}
@@ -57,7 +57,7 @@ def test_a_job_for_later_is_scheduled_and_one_for_the_past_is_queued_now(acme: T
 
 def test_enqueueing_needs_a_tenant(database: Database) -> None:
     with platform_connection(Role.API) as connection, pytest.raises(NoTenantError):
-        jobs.enqueue(connection, task_name="notes.write", payload={}, queue="default", max_attempts=1)
+        accepting.accept(connection, task_name="notes.write", payload={}, queue="default", max_attempts=1).job_id
 
 
 def test_a_suspended_tenant_cannot_enqueue(acme: TestTenant) -> None:
@@ -147,9 +147,9 @@ def test_the_nonce_is_read_by_nobody(acme: TestTenant) -> None:
 def test_a_child_job_exists_when_its_parents_effects_do(acme: TestTenant) -> None:
     attempt = start_one(acme)
     with body_of(attempt) as connection:
-        jobs.enqueue(connection, task_name="notes.child", payload={}, queue="default", max_attempts=1)
+        accepting.accept(connection, task_name="notes.child", payload={}, queue="default", max_attempts=1).job_id
         connection.rollback()
-        jobs.enqueue(connection, task_name="notes.child", payload={}, queue="default", max_attempts=1)
+        accepting.accept(connection, task_name="notes.child", payload={}, queue="default", max_attempts=1).job_id
         attempts.finish(connection, result=None)
 
     assert states(acme) == {JobState.SUCCEEDED: 1, JobState.QUEUED: 1}
@@ -170,7 +170,7 @@ def test_pruning_removes_the_tenants_finished_jobs_past_its_retention(
     waiting = enqueue_one(acme)
 
     with tenant_session(acme.context, role=Role.WORKER) as session:
-        pruned = [jobs.prune_jobs(session, limit=2) for _ in range(3)]
+        pruned = [steering.prune_jobs(session, limit=2) for _ in range(3)]
 
     assert pruned == [2, 1, 0]
     left = {job_id for (job_id,) in database.ask("select id from partywall.jobs where tenant_id = :t", t=acme.id)}

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from db import attempts, dispatching, jobs
+from db import accepting, attempts, dispatching, jobs
+from db.accepting import Wishes
 from db.attempts import Attempt
 from db.dispatching import Dispatched, ExpiredLease
 from db.roles import Role
@@ -31,14 +32,14 @@ def enqueue_one(
 ) -> UUID:
     """Return the id of a job that the tenant's producer enqueued."""
     with tenant_session(tenant.context, role=Role.API) as session:
-        return jobs.enqueue(
+        return accepting.accept(
             session,
             task_name=task_name,
             payload={} if payload is None else payload,
             queue=queue,
             max_attempts=max_attempts,
-            run_at=run_at,
-        )
+            wishes=Wishes(run_at=run_at),
+        ).job_id
 
 
 def dispatch_all(

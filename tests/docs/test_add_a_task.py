@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from cli.stack.postgres import EmbeddedPostgres
-from db import jobs
+from db import accepting
 from db.migrate import migrate
 from db.roles import Role
 from db.session import tenant_session
@@ -41,9 +41,9 @@ def test_the_pages_task_writes_into_the_pages_table_as_its_tenant(
         site.start_all("--pool=threads", "--concurrency=1")
         acme, zeta = make_tenant("acme"), make_tenant("zeta")
         with tenant_session(acme.context, role=Role.API) as session:
-            job_id = jobs.enqueue(
+            job_id = accepting.accept(
                 session, task_name="notes.write", payload={"body": "hello"}, queue="default", max_attempts=1
-            )
+            ).job_id
         job = site.wait(acme, job_id)
 
         assert job.result == {"length": 5}

@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from cli.stack.postgres import EmbeddedPostgres
-from db import jobs
+from db import accepting
 from db.roles import Role
 from db.session import platform_connection, tenant_session
 from db.tenants import delete_tenant
@@ -45,14 +45,14 @@ def test_the_pages_task_empties_the_tenant_that_goes_and_no_other(tmp_path: Path
         with platform_connection(Role.OPERATOR) as connection:
             delete_tenant(connection, "going")
         with tenant_session(going.context, role=Role.OPERATOR) as session:
-            job_id = jobs.enqueue(
+            job_id = accepting.accept(
                 session,
                 task_name="tenants.erase",
                 payload={},
                 queue="default",
                 max_attempts=1,
                 runs_for_deleted=True,
-            )
+            ).job_id
         job = site.wait(going, job_id)
 
         assert (job.state, _orders(going), _orders(staying)) == ("succeeded", 0, 1), job.error

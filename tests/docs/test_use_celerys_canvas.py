@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from cli.stack.postgres import EmbeddedPostgres
-from db import jobs
+from db import accepting
 from db.migrate import migrate
 from db.roles import Role
 from db.session import tenant_session
@@ -50,7 +50,9 @@ def counted(site: Site) -> dict[tuple[object, object], object]:
 
 def enqueue(tenant: TestTenant, title: str) -> None:
     with tenant_session(tenant.context, role=Role.API) as session:
-        jobs.enqueue(session, task_name="books.count", payload={"title": title}, queue="default", max_attempts=1)
+        accepting.accept(
+            session, task_name="books.count", payload={"title": title}, queue="default", max_attempts=1
+        ).job_id
 
 
 def publish(site: Site, tenant: TestTenant, title: str) -> None:

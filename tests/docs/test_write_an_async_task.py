@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from cli.stack.postgres import EmbeddedPostgres
-from db import jobs
+from db import accepting
 from db.migrate import migrate
 from db.roles import Role
 from db.session import tenant_session
@@ -69,9 +69,9 @@ def test_the_pages_task_asks_for_all_and_writes_as_its_tenant(
         acme, zeta = make_tenant("acme"), make_tenant("zeta")
         with tenant_session(acme.context, role=Role.API) as session:
             urls = [f"{website}/{status}" for status in (200, 404, 503)]
-            job_id = jobs.enqueue(
+            job_id = accepting.accept(
                 session, task_name="pages.check", payload={"urls": urls}, queue="default", max_attempts=1
-            )
+            ).job_id
         job = site.wait(acme, job_id)
 
         assert job.result == {"answered": 3}, job.error

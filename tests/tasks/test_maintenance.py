@@ -6,7 +6,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from structlog.testing import capture_logs
 
-from db import attempts, jobs
+from db import attempts, steering
 from db.errors import PartywallError
 from db.jobs import JobRow
 from db.roles import Role
@@ -87,7 +87,7 @@ def test_one_call_deletes_as_many_jobs_as_its_limit_and_no_more(
     finished(database, acme, days_ago=31, jobs=50 + surplus)
 
     with tenant_session(acme.context, role=Role.WORKER) as session:
-        deleted = jobs.prune_jobs(session, limit=50)
+        deleted = steering.prune_jobs(session, limit=50)
 
     assert (deleted, notes_left(database, acme)) == (50, surplus)
 

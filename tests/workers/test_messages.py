@@ -7,7 +7,7 @@ import pytest
 from celery import Celery
 from sqlalchemy import text
 
-from db import jobs
+from db import accepting
 from db.errors import NoTenantError
 from db.roles import Role
 from db.session import platform_connection, tenant_session
@@ -28,7 +28,7 @@ def held_back(site: Site, tenant: TestTenant) -> tuple[uuid.UUID, uuid.UUID]:
     """Return the id and the nonce of a job that is dispatched while its message is on its way."""
     # Due tomorrow, so the dispatcher leaves it alone; then moved on by hand, as if it had been sent.
     with tenant_session(tenant.context, role=Role.API) as session:
-        job_id = jobs.enqueue(session, task_name="probe.idles", payload={}, queue="default", max_attempts=1)
+        job_id = accepting.accept(session, task_name="probe.idles", payload={}, queue="default", max_attempts=1).job_id
         session.execute(text("select 1"))
         session.rollback()
     nonce = uuid.uuid4()

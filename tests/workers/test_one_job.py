@@ -2,7 +2,7 @@
 
 import pytest
 
-from db import jobs
+from db import accepting, jobs
 from db.roles import Role
 from db.session import tenant_session
 from tests.databases import TestTenant
@@ -81,9 +81,9 @@ def test_progress_shows_while_the_body_runs(site: Site, tenant_a: TestTenant) ->
 
 def test_a_payload_that_no_longer_fits_fails_without_a_retry(site: Site, tenant_a: TestTenant) -> None:
     with tenant_session(tenant_a.context, role=Role.API) as session:
-        job_id = jobs.enqueue(
+        job_id = accepting.accept(
             session, task_name="probe.fails_then_succeeds", payload={"value": "x"}, queue="default", max_attempts=3
-        )
+        ).job_id
     job = site.wait(tenant_a, job_id)
 
     assert (job.state, job.attempt) == ("failed", 1)
@@ -102,8 +102,10 @@ def test_a_body_that_exits_has_failed_and_its_worker_goes_on(site: Site, tenant_
 
 def test_a_job_of_a_task_nobody_knows_waits_and_holds_up_no_other(site: Site, tenant_a: TestTenant) -> None:
     with tenant_session(tenant_a.context, role=Role.API) as session:
-        unknown = jobs.enqueue(session, task_name="probe.of_tomorrow", payload={}, queue="default", max_attempts=1)
-        unserved = jobs.enqueue(session, task_name="probe.idles", payload={}, queue="nobody", max_attempts=1)
+        unknown = accepting.accept(
+            session, task_name="probe.of_tomorrow", payload={}, queue="default", max_attempts=1
+        ).job_id
+        unserved = accepting.accept(session, task_name="probe.idles", payload={}, queue="nobody", max_attempts=1).job_id
 
     assert site.run(tenant_a, "probe.idles").state == "succeeded"
     with tenant_session(tenant_a.context, role=Role.API) as session:

@@ -1,0 +1,105 @@
+-- Letting jobs that have ended without success try once more. Their attempts are counted on; there is at least one left.
+
+-- Puts one job back; it must be locked. Raises PW015 when its unique key has another live job by now.
+create or replace function partywall_private.queue_again(tenant uuid, job uuid)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update partywall.jobs as jobs
+    set state = 'queued',
+        run_at = now(),
+        finished_at = null,
+        max_attempts = greatest(jobs.max_attempts, jobs.attempt - jobs.handed_back + 1),
+        max_lost = greatest(jobs.max_lost, jobs.lost + 1),
+        -- What it was to be started by has passed; whoever asks for another try knows.
+        expires_at = null,
+        cancelled_by = null,
+        cancel_reason = null
+    where jobs.tenant_id = queue_again.tenant
+      and jobs.id = queue_again.job;
+exception when unique_violation then
+    raise exception 'another job with its unique key is live' using
+        errcode = 'PW015',
+        hint = 'Wait until that one is over, or cancel it.';
+end
+$$;
+
+-- Retries a job of this transaction's tenant. Returns the state it had before, null when the tenant has no such job;
+-- only `failed`, `cancelled` and `expired` change. Raises PW005, PW006 when the tenant may not work, PW015.
+create or replace function partywall.retry_job(job_id uuid)
+returns text
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tenant constant uuid := partywall.current_tenant_id();
+    job    record;
+begin
+    select jobs.state, jobs.runs_for_deleted into job
+    from partywall.jobs as jobs
+    where jobs.tenant_id = tenant
+      and jobs.id = retry_job.job_id
+    for update;
+
+    if job.state in ('failed', 'cancelled', 'expired') then
+        perform partywall_private.require_active_tenant(tenant, job.runs_for_deleted);
+        perform partywall_private.queue_again(tenant, retry_job.job_id);
+        perform pg_notify('partywall_jobs', '');
+    end if;
+    return job.state;
+end
+$$;
+
+-- Retries the oldest jobs of all active tenants that ended in `with_state` since a moment, at most `batch_limit`; null
+-- leaves a filter out. Those whose unique key is taken stay. Returns the ids of those that wait again.
+create or replace function partywall.retry_jobs(
+    with_state text, with_task text, with_slug text, since timestamptz, batch_limit integer
+)
+returns table (tenant_slug text, job_id uuid)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    ended record;
+begin
+    for ended in
+        select jobs.tenant_id, jobs.id, tenants.slug
+        from partywall.jobs as jobs
+        inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
+        where jobs.state in ('failed', 'cancelled', 'expired')
+          and jobs.state = with_state
+          and tenants.status = 'active'
+          and (with_task is null or jobs.task_name = with_task)
+          and (with_slug is null or tenants.slug = with_slug)
+          and (since is null or jobs.finished_at >= since)
+        order by jobs.finished_at
+        limit batch_limit
+        for update of jobs skip locked
+    loop
+        begin
+            perform partywall_private.queue_again(ended.tenant_id, ended.id);
+        exception when sqlstate 'PW015' then
+            continue;
+        end;
+        tenant_slug := ended.slug;
+        job_id := ended.id;
+        return next;
+    end loop;
+    perform pg_notify('partywall_jobs', '');
+end
+$$;
+
+grant execute on function partywall.retry_job(uuid) to partywall_api, partywall_operator;
+grant execute on function partywall.retry_jobs(text, text, text, timestamptz, integer) to partywall_operator;
+
+comment on function partywall.retry_job(uuid) is
+'partywall: allow definer-executable, it starts jobs of the tenant of the transaction only';
+comment on function partywall.retry_jobs(text, text, text, timestamptz, integer) is
+'partywall: allow definer-executable, the operator may let any job try again, and sees nothing a tenant wrote';

@@ -1,0 +1,145 @@
+-- The processes that run bodies: each says who it is, and while it runs something, that it still does.
+
+-- Adds a process. Its id is new for every process; a name and a pid come back.
+create or replace function partywall.register_worker(id uuid, name text, pid integer, pool text, queues text[])
+returns void
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    insert into partywall_private.workers (id, name, pid, pool, queues)
+    values (register_worker.id, register_worker.name, register_worker.pid, register_worker.pool, register_worker.queues)
+    on conflict (id) do update set seen_at = now()
+$$;
+
+-- Says that the process is alive and extends the leases of the attempts whose tokens it holds to `lease` from now, once
+-- a third of it is used up. Returns what is no longer theirs: the position of the token, from 1, and the state of its
+-- job, null when there is none. A row that somebody has locked is being finished or taken away at this moment: the next
+-- heartbeat will tell.
+create or replace function partywall.heartbeat(worker uuid, tokens text[], lease interval)
+returns table (token_position integer, job_state text)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    proven record;
+    job    record;
+begin
+    update partywall_private.workers as workers
+    set seen_at = now()
+    where workers.id = heartbeat.worker;
+
+    for place in 1 .. coalesce(array_length(tokens, 1), 0) loop
+        token_position := place;
+        job_state := null;
+        begin
+            select * into proven from partywall_private.verify(tokens[place]);
+        exception when sqlstate 'PW002' or sqlstate 'PW003' then
+            return next;
+            continue;
+        end;
+
+        select jobs.state, jobs.attempt, jobs.lease_expires_at into job
+        from partywall.jobs as jobs
+        where jobs.tenant_id = proven.tenant_id
+          and jobs.id = split_part(proven.subject, '/', 2)::uuid
+          and split_part(proven.subject, '/', 1) = 'job';
+
+        if not found
+            or job.state <> 'running'
+            or job.attempt <> split_part(proven.subject, '/', 3)::integer
+        then
+            job_state := job.state;
+            return next;
+        elsif job.lease_expires_at < now() + heartbeat.lease * 2 / 3 then
+            with mine as (
+                select jobs.tenant_id, jobs.id
+                from partywall.jobs as jobs
+                where jobs.tenant_id = proven.tenant_id
+                  and jobs.id = split_part(proven.subject, '/', 2)::uuid
+                  and jobs.attempt = job.attempt
+                  and jobs.state = 'running'
+                for no key update skip locked
+            )
+            update partywall.jobs as jobs
+            set lease_expires_at = now() + heartbeat.lease
+            from mine
+            where jobs.tenant_id = mine.tenant_id
+              and jobs.id = mine.id;
+        end if;
+    end loop;
+end
+$$;
+
+-- Forgets a process that ends.
+create or replace function partywall.forget_worker(id uuid)
+returns void
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    delete from partywall_private.workers as workers where workers.id = forget_worker.id
+$$;
+
+-- Forgets processes that have not been heard of for `silent_for`; returns how many. What they ran is not asked here:
+-- each job has a lease of its own.
+create or replace function partywall.forget_lost_workers(silent_for interval)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    forgotten integer;
+begin
+    delete from partywall_private.workers as workers
+    where workers.seen_at < now() - silent_for;
+
+    get diagnostics forgotten = row_count;
+    return forgotten;
+end
+$$;
+
+-- Returns every process, oldest first, with a row for each job it runs; one with nulls when it runs none.
+create or replace function partywall.workers_overview()
+returns table (
+    id uuid, name text, pid integer, pool text, queues text[], started_at timestamptz, seen_at timestamptz,
+    tenant_slug text, job_id uuid, task_name text, attempt integer, job_started_at timestamptz
+)
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        workers.id, workers.name, workers.pid, workers.pool, workers.queues, workers.started_at, workers.seen_at,
+        tenants.slug, jobs.id, jobs.task_name, jobs.attempt, jobs.started_at
+    from partywall_private.workers as workers
+    left join partywall.jobs as jobs on workers.id = jobs.worker_id and jobs.state = 'running'
+    left join partywall.tenants as tenants on jobs.tenant_id = tenants.id
+    order by workers.id, jobs.started_at
+$$;
+
+grant execute on function
+partywall.register_worker(uuid, text, integer, text, text[]),
+partywall.heartbeat(uuid, text[], interval),
+partywall.forget_worker(uuid)
+to partywall_worker;
+grant execute on function partywall.forget_lost_workers(interval) to partywall_dispatcher;
+grant execute on function partywall.workers_overview() to partywall_operator;
+
+comment on function partywall.register_worker(uuid, text, integer, text, text[]) is
+'partywall: allow definer-executable, it lists processes for the operator; there is nothing of a tenant in it';
+comment on function partywall.heartbeat(uuid, text[], interval) is
+'partywall: allow definer-executable, it speaks for no job but those whose tokens it is given';
+comment on function partywall.forget_worker(uuid) is
+'partywall: allow definer-executable, it lists processes for the operator; there is nothing of a tenant in it';
+comment on function partywall.forget_lost_workers(interval) is
+'partywall: allow definer-executable, it lists processes for the operator; there is nothing of a tenant in it';
+comment on function partywall.workers_overview() is
+'partywall: allow definer-executable, the operator sees which process runs which job, nothing a tenant wrote';

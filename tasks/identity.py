@@ -1,0 +1,55 @@
+"""Which process this is that runs bodies: an id of its own, new after every fork, and what people call it."""
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from db.attempts import WorkerIdentity
+from db.rows import uuid7
+
+
+@dataclass(slots=True)
+class _Process:
+    hostname: str = field(default_factory=socket.gethostname)
+    pool: str = "solo"
+    queues: Sequence[str] = ()
+    identity: WorkerIdentity | None = None
+
+
+_process = _Process()
+
+
+def describe(*, hostname: str, pool: str, queues: Sequence[str]) -> None:
+    """Say what the worker is called that this process and its children belong to: `worker@host`."""
+    _process.hostname, _process.pool, _process.queues = hostname, pool, queues
+    _process.identity = None
+
+
+def identity() -> WorkerIdentity:
+    """Return who this process is."""
+    if _process.identity is None:
+        _process.identity = WorkerIdentity(uuid7(), name_of(_process.hostname, os.getpid()))
+    return _process.identity
+
+
+def name_of(hostname: str, pid: int) -> str:
+    """Return what a process of a worker is called in its jobs' rows: `worker@host/pid`."""
+    return f"{hostname}/{pid}"
+
+
+def pool() -> str:
+    """Return Celery's name of the pool."""
+    return _process.pool
+
+
+def queues() -> Sequence[str]:
+    """Return the queues that the worker serves."""
+    return _process.queues
+
+
+def _forget() -> None:
+    _process.identity = None
+
+
+os.register_at_fork(after_in_child=_forget)
