@@ -140,6 +140,12 @@ class ForeignConnectionError(PartywallError):
     retryable: ClassVar[bool] = False
 
 
+class BodyClosedError(PartywallError):
+    """A body closed what is the worker's to close. What it wrote would be lost, and its success a lie."""
+
+    retryable: ClassVar[bool] = False
+
+
 class FileNotFoundInTenantError(PartywallError):
     """The tenant has no file with this name."""
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from db.context import TenantContext
-from db.session import TenantSession, async_face, async_session_on
+from db.session import BodySession, async_face, async_session_on
 from tasks.job import Job, JobTenant
 
 
@@ -53,7 +53,7 @@ class AsyncJob:
         """The ORM, on the same transaction as `connection`. Made on first use."""
         if self._session is None:
             self._session = async_session_on(self.connection, self.context)
-            self._job.use_session(cast("TenantSession", self._session.sync_session))
+            self._job.use_session(cast("BodySession", self._session.sync_session))
         return self._session
 
     async def progress(self, current: int, total: int | None = None, note: str | None = None) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from db import attempts
 from db.attempts import Attempt
 from db.context import TenantContext
-from db.session import TenantSession, session_on
+from db.session import BodySession, TenantSession, session_on
 from tasks import producing
 from tasks.errors import NotInACallError
 
@@ -50,7 +50,7 @@ class Job:
         """SQLAlchemy Core, on the job's transaction."""
         self.context = context
         """For what the body opens by itself: `publishing_as()` in a thread, a session of its own."""
-        self._session: TenantSession | None = None
+        self._session: BodySession | None = None
         self._progress_reported_at: float | None = None
 
     @classmethod
@@ -72,7 +72,7 @@ class Job:
             self._session = session_on(self.connection, self.context)
         return self._session
 
-    def use_session(self, session: TenantSession) -> None:
+    def use_session(self, session: BodySession) -> None:
         """Take a session that was made on `connection` for the one of this job."""
         self._session = session
 
@@ -115,7 +115,7 @@ class Job:
     def close(self) -> None:
         """Let go of the session. The connection belongs to the worker."""
         if self._session is not None:
-            self._session.close()
+            self._session.let_go()
 
 
 class CalledJob(Job):

@@ -25,23 +25,23 @@ ATTACKS = (
     watch("by number", "select pg_stat_get_backend_activity(n) from pg_stat_get_backend_idset() as n"),
     watch(
         "by a guessed number",
-        "select string_agg(pg_stat_get_backend_activity(n), ',') from generate_series(1, 200) as n",
+        "select string_agg(pg_stat_get_backend_activity(n), ',') from generate_series(0, 200) as n",
     ),
     watch(
         "when a session began",
-        "select 'began', max(pg_stat_get_backend_start(n)) is not null from generate_series(1, 200) as n",
+        "select 'began', max(pg_stat_get_backend_start(n)) is not null from generate_series(0, 200) as n",
         opened_by=(granted("execute on function pg_stat_get_backend_start(integer)"),),
         proof="began | True",
     ),
     watch(
         "from where a session comes",
-        "select 'from', max(host(pg_stat_get_backend_client_addr(n))) from generate_series(1, 200) as n",
+        "select 'from', max(host(pg_stat_get_backend_client_addr(n))) from generate_series(0, 200) as n",
         opened_by=(granted("execute on function pg_stat_get_backend_client_addr(integer)"),),
         proof="from | 127",
     ),
     watch(
         "what a session waits for",
-        "select 'waits', count(pg_stat_get_backend_wait_event(n)) from generate_series(1, 200) as n",
+        "select 'waits', count(pg_stat_get_backend_wait_event(n)) from generate_series(0, 200) as n",
         opened_by=(granted("execute on function pg_stat_get_backend_wait_event(integer)"),),
         proof="waits | ",
     ),
