@@ -11,11 +11,13 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from bench.counting_proxy import CountingProxy
 from bench.server import PASSWORD, new_tenant, point_roles_at, running_server
 from db import accepting, attempts, dispatching
+from db.attempts import WorkerIdentity
 from db.context import TenantContext
 from db.dsn import plain_url
 from db.engine import TENANT, dispose_engines, engine_for
 from db.liveness import is_alive
 from db.roles import Role
+from db.rows import uuid7
 from db.session import become, platform_connection, tenant_session
 
 ROUNDS = 7
@@ -59,7 +61,7 @@ def _round_trips(proxy: CountingProxy, bare: Engine, context: TenantContext) -> 
 
 def _round_trips_of_a_job(proxy: CountingProxy, context: TenantContext) -> dict[str, float]:
     with tenant_session(context, role=Role.API) as session:
-        accepting.accept(session, task_name="bench", payload={}, queue="default", max_attempts=1).job_id
+        accepting.accept(session, task_name="bench", payload={}, queue="default", max_attempts=1)
     with platform_connection(Role.DISPATCHER) as connection:
         (job,) = dispatching.dispatch(
             connection, queue="default", known_tasks=None, batch_limit=1, in_flight_limit=1, resend_after_seconds=60
@@ -74,8 +76,9 @@ def _round_trips_of_a_job(proxy: CountingProxy, context: TenantContext) -> dict[
                 job_ids=[job.job_id],
                 nonce=job.nonce,
                 task_name="bench",
-                worker="bench",
+                worker=WorkerIdentity(uuid7(), "bench"),
                 lease_seconds=60,
+                lifetime_seconds=60,
             )
         become(connection, attempt.context)
         attempts.fence(connection)

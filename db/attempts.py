@@ -93,7 +93,8 @@ def claim(
 ) -> list[Attempt]:
     """Return the attempts this message may run, in the order of `job_ids`. One round trip.
 
-    `lifetime_seconds` is how long an attempt may take at most, however often its lease is extended. An empty list means that someone else has the jobs or that they are over: drop the message.
+    `lifetime_seconds` is how long an attempt may take at most, however often its lease is extended. An empty list means
+    that someone else has the jobs or that they are over: drop the message.
 
     Raises:
         TenantSuspendedError, TenantDeletingError: nothing was claimed; the jobs stay.

@@ -36,8 +36,8 @@ def task(
     when it is enqueued. An `async def` body takes an AsyncJob and runs on the process's event loop. Every Celery option
     still works. A `tenantless` task takes what arguments it likes, is started by beat, and sees no tenant's row.
 
-    `retry_on`: the errors that another attempt may mend, all if empty; `give_up_on`: those that none can. A body says so
-    itself with `RetryLater(seconds)` and `Cancel(reason)`. A job fails once `max_lost` of its attempts lost their
+    `retry_on`: the errors that another attempt may mend, all if empty; `give_up_on`: those that none can. A body says
+    so itself with `RetryLater(seconds)` and `Cancel(reason)`. A job fails once `max_lost` of its attempts lost their
     worker, so that what kills every process it meets does not meet the next one.
 
     `runs_for_deleted`: also while its tenant is being deleted, as what empties its tables has to.

@@ -39,7 +39,7 @@ class _Held:
 
 
 class Heart:
-    """One per process. Beats in a thread of its own: a process that stands still does not beat, so it loses its jobs."""
+    """One per process, in a thread: a process that stands still does not beat, and loses its jobs."""
 
     def __init__(self, *, lease_seconds: float) -> None:
         self.lease_seconds = lease_seconds
@@ -65,7 +65,7 @@ class Heart:
 
     @contextmanager
     def holding(self, attempt: Attempt) -> Iterator[Stop]:
-        """Extend the attempt's lease while the block runs. What it yields tells the body when that is no use any more."""
+        """Extend the attempt's lease while the block runs; what it yields tells the body when it has lost it."""
         stop = Stop()
         with self._lock:
             self._held[attempt.context] = _Held(attempt, stop, time.monotonic() + self.lease_seconds)

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class TenantRequest(Request):
-    """Ends the attempts of a child that is killed, or that is about to be: their jobs need not wait for their leases."""
+    """Ends the attempts of a child that is killed or about to be: their jobs need not wait for the lease."""
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """End them as timed out when the hard limit struck."""
@@ -41,7 +41,9 @@ class TenantRequest(Request):
         super().cancel(pool, signal, emit_retry=emit_retry)
 
     def _end_attempts(self, outcome: Outcome) -> None:
-        if self.worker_pid is None or token_of(self.request_dict) is not None:
+        # Typed as text by those who describe it; it is the number that the pool accepted the message with.
+        pid: Any = self.worker_pid
+        if pid is None or token_of(self.request_dict) is not None:
             return
         try:
             message = JobMessage.parse(tuple(self.args), self.kwargs)
@@ -54,7 +56,7 @@ class TenantRequest(Request):
                     tenant_id=message.tenant_id,
                     job_ids=message.job_ids,
                     nonce=message.nonce,
-                    worker=name_of(self.hostname, self.worker_pid),
+                    worker=name_of(self.hostname, pid),
                     outcome=outcome,
                 )
         except (DBAPIError, PartywallError) as away:

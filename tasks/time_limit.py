@@ -26,7 +26,7 @@ BARK_AGAIN_SECONDS = 0.25
 
 
 def run_within(seconds: float, connection: Connection, stop: Stop, work: Callable[[], Result]) -> Result:
-    """Return what `work()` returns, or raise inside it: SoftTimeLimitExceeded when it takes longer, or why it must stop.
+    """Return what `work()` returns; raise inside it SoftTimeLimitExceeded when it takes longer, or why it has to stop.
 
     In a process of its own (prefork) Celery signals the main thread when the time is up. Elsewhere, and when `stop` is
     asked, the running query is cancelled, or the exception is raised in the thread at its next Python instruction.

@@ -6,14 +6,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from db import attempts
-from db.attempts import Attempt
+from db.attempts import Attempt, WorkerIdentity
 from db.engine import dispose_engines
 from db.errors import TenantDeletingError, TenantSuspendedError
 from db.roles import Role
 from db.session import platform_connection
 from tests.databases import Database, TestTenant
 from tests.db.racing import at_once
-from tests.db.work import claim_of, dispatch_all, enqueue_one, job_of
+from tests.db.work import TESTS, claim_of, dispatch_all, enqueue_one, job_of
 
 
 def claim(tenant_id: UUID, job_id: UUID, nonce: UUID, *, task_name: str = "notes.write") -> list[Attempt]:
@@ -24,15 +24,16 @@ def claim(tenant_id: UUID, job_id: UUID, nonce: UUID, *, task_name: str = "notes
             job_ids=[job_id],
             nonce=nonce,
             task_name=task_name,
-            worker="tests@here",
+            worker=TESTS,
             lease_seconds=60,
+            lifetime_seconds=60,
         )
 
 
 def test_a_claim_tells_all_a_worker_needs(acme: TestTenant) -> None:
     job_id = enqueue_one(acme, payload={"body": "hello"}, max_attempts=4)
     (message,) = dispatch_all()
-    (attempt,) = claim_of(message, lease_seconds=90, worker="worker@host/7")
+    (attempt,) = claim_of(message, lease_seconds=90, worker=WorkerIdentity(uuid4(), "worker@host/7"))
 
     assert (attempt.job_id, attempt.number, attempt.max_attempts) == (job_id, 1, 4)
     assert (attempt.payload, attempt.checkpoint) == ({"body": "hello"}, None)
@@ -105,8 +106,9 @@ def test_the_claims_order_is_the_messages(acme: TestTenant, database: Database) 
             job_ids=asked,
             nonce=nonce,
             task_name="notes.write",
-            worker="tests@here",
+            worker=TESTS,
             lease_seconds=60,
+            lifetime_seconds=60,
         )
 
     assert [attempt.job_id for attempt in claimed] == asked

@@ -40,7 +40,7 @@ def test_an_accepted_job_is_queued_for_its_tenant(acme: TestTenant) -> None:
 
 def test_a_job_enqueued_in_a_transaction_lives_and_dies_with_it(acme: TestTenant) -> None:
     with tenant_session(acme.context, role=Role.API) as session:
-        accepting.accept(session, task_name="notes.write", payload={}, queue="default", max_attempts=1).job_id
+        accepting.accept(session, task_name="notes.write", payload={}, queue="default", max_attempts=1)
         session.rollback()
 
     assert states(acme) == {}
@@ -57,7 +57,7 @@ def test_a_job_for_later_is_scheduled_and_one_for_the_past_is_queued_now(acme: T
 
 def test_enqueueing_needs_a_tenant(database: Database) -> None:
     with platform_connection(Role.API) as connection, pytest.raises(NoTenantError):
-        accepting.accept(connection, task_name="notes.write", payload={}, queue="default", max_attempts=1).job_id
+        accepting.accept(connection, task_name="notes.write", payload={}, queue="default", max_attempts=1)
 
 
 def test_a_suspended_tenant_cannot_enqueue(acme: TestTenant) -> None:
@@ -147,9 +147,9 @@ def test_the_nonce_is_read_by_nobody(acme: TestTenant) -> None:
 def test_a_child_job_exists_when_its_parents_effects_do(acme: TestTenant) -> None:
     attempt = start_one(acme)
     with body_of(attempt) as connection:
-        accepting.accept(connection, task_name="notes.child", payload={}, queue="default", max_attempts=1).job_id
+        accepting.accept(connection, task_name="notes.child", payload={}, queue="default", max_attempts=1)
         connection.rollback()
-        accepting.accept(connection, task_name="notes.child", payload={}, queue="default", max_attempts=1).job_id
+        accepting.accept(connection, task_name="notes.child", payload={}, queue="default", max_attempts=1)
         attempts.finish(connection, result=None)
 
     assert states(acme) == {JobState.SUCCEEDED: 1, JobState.QUEUED: 1}

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from db import accepting, attempts, dispatching, jobs
 from db.accepting import Wishes
-from db.attempts import Attempt
+from db.attempts import Attempt, WorkerIdentity
 from db.dispatching import Dispatched, ExpiredLease
 from db.roles import Role
 from db.session import become, platform_connection, tenant_session
@@ -18,6 +18,7 @@ from db.tenants import suspend_tenant
 from tests.databases import Database, TestTenant
 
 TASK = "notes.write"
+TESTS = WorkerIdentity(UUID("01990000-0000-7000-8000-000000000001"), "tests@here/1")
 WRITE = text("insert into app.notes (body) values ('an effect')")
 
 
@@ -62,8 +63,14 @@ def dispatch_all(
         )
 
 
-def claim_of(message: Dispatched, *, lease_seconds: float = 60, worker: str = "tests@here") -> list[Attempt]:
-    """Return what a worker that received the message may run."""
+def claim_of(
+    message: Dispatched,
+    *,
+    lease_seconds: float = 60,
+    lifetime_seconds: float | None = None,
+    worker: WorkerIdentity = TESTS,
+) -> list[Attempt]:
+    """Return what a worker that received the message may run; for no longer than the lease if nothing else is said."""
     with platform_connection(Role.WORKER) as connection:
         return attempts.claim(
             connection,
@@ -73,6 +80,7 @@ def claim_of(message: Dispatched, *, lease_seconds: float = 60, worker: str = "t
             task_name=message.task_name,
             worker=worker,
             lease_seconds=lease_seconds,
+            lifetime_seconds=lease_seconds if lifetime_seconds is None else lifetime_seconds,
         )
 
 

@@ -50,9 +50,7 @@ def counted(site: Site) -> dict[tuple[object, object], object]:
 
 def enqueue(tenant: TestTenant, title: str) -> None:
     with tenant_session(tenant.context, role=Role.API) as session:
-        accepting.accept(
-            session, task_name="books.count", payload={"title": title}, queue="default", max_attempts=1
-        ).job_id
+        accepting.accept(session, task_name="books.count", payload={"title": title}, queue="default", max_attempts=1)
 
 
 def publish(site: Site, tenant: TestTenant, title: str) -> None:

@@ -29,6 +29,6 @@ def run_ready() -> None:
         message = JobMessage(tenant_id=sent.tenant_id, job_ids=(sent.job_id,), nonce=sent.nonce)
         body = current_app.tasks[sent.task_name].run
         try:
-            run_message(registry.declaration(sent.task_name), body, message, worker="tests@here")
+            run_message(registry.declaration(sent.task_name), body, message)
         except AttemptFailedError:
             continue

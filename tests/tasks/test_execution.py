@@ -57,7 +57,7 @@ def test_an_attempt_whose_failure_cannot_be_recorded_quotes_nothing(locked: Data
     body = current_app.tasks[sent.task_name].run
 
     with pytest.raises(AttemptFailedError, match="could not be told") as failed:
-        run_message(registry.declaration(sent.task_name), body, message, worker="tests@here")
+        run_message(registry.declaration(sent.task_name), body, message)
 
     assert "4111" not in "".join(traceback.format_exception(failed.value))
     assert locked.ask("select state from partywall.jobs") == [("running",)]

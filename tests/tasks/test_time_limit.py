@@ -10,6 +10,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from db.roles import Role
 from db.session import platform_connection
 from tasks import time_limit
+from tasks.stopping import Stop
 from tasks.time_limit import run_within
 from tests.databases import Database
 from tests.waiting import wait_until
@@ -51,7 +52,7 @@ def watchdogs() -> list[threading.Thread]:
 def test_a_body_over_its_time_is_ended(database: Database) -> None:
     def work() -> None:
         with platform_connection(Role.WORKER) as connection:
-            run_within(0.05, connection, lambda: busy(20))
+            run_within(0.05, connection, Stop(), lambda: busy(20))
 
     with pytest.raises(SoftTimeLimitExceeded):
         in_a_thread(work)
@@ -64,8 +65,8 @@ def test_the_bodies_after_one_that_ran_late_are_left_alone(database: Database) -
         with platform_connection(Role.WORKER) as connection:
             for _ in range(40):
                 with pytest.raises(SoftTimeLimitExceeded):
-                    run_within(0.005, connection, lambda: busy(20))
-                run_within(30, connection, lambda: busy(0.02))
+                    run_within(0.005, connection, Stop(), lambda: busy(20))
+                run_within(30, connection, Stop(), lambda: busy(0.02))
                 survived.append(True)
 
     in_a_thread(work)
