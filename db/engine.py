@@ -156,12 +156,11 @@ def _is_a_bodys(connection: Connection) -> bool:
     return connection.get_execution_options().get(OWNER) is not None
 
 
-def release(connection: Connection) -> None:
-    """Give a connection back that may have been a body's."""
+def disown(connection: Connection) -> None:
+    """Take a connection from the body that had it, so that it can be closed."""
     if not connection.closed:
         no_owner: dict[str, Any] = {OWNER: None}
         connection.execution_options(**no_owner)
-    connection.close()
 
 
 class _OptionEngine(OptionEngine):

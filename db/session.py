@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from db.context import TenantContext
-from db.engine import KEEP_OPEN_HINT, ONE_STATEMENT, OWNER, TENANT, async_engine_for, engine_for, release
+from db.engine import KEEP_OPEN_HINT, ONE_STATEMENT, OWNER, TENANT, async_engine_for, disown, engine_for
 from db.errors import BodyClosedError
 from db.owner import Owner
 from db.roles import Role
@@ -39,14 +39,16 @@ def _add_tenant_predicate(state: ORMExecuteState) -> None:
 
 
 class BodySession(TenantSession):
-    """A session on the one transaction of a body. Closing it would roll that back, so only the worker does."""
+    """A session on the one transaction of a body. Closing it halfway would roll that back, so only the worker may."""
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if error is None:
             self.close()
 
     def close(self) -> None:
-        raise BodyClosedError(closed="its session", hint=KEEP_OPEN_HINT)
+        if self.in_transaction():
+            raise BodyClosedError(closed="its session", hint=KEEP_OPEN_HINT)
+        super().close()
 
     def let_go(self) -> None:
         """Forget every object. What becomes of the transaction is decided on the connection."""
@@ -132,18 +134,22 @@ def platform_connection(role: Role, *, context: TenantContext | None = None) -> 
     statement only.
     """
     options = _PLATFORM | {TENANT: context}
-    connection = engine_for(role).execution_options(**options).connect()
-    try:
-        yield connection
-    finally:
-        release(connection)
+    with engine_for(role).execution_options(**options).connect() as connection:
+        try:
+            yield connection
+        finally:
+            disown(connection)
 
 
 @asynccontextmanager
 async def async_platform_connection(role: Role) -> AsyncIterator[AsyncConnection]:
     """Open an asyncio connection for one-statement calls that name no tenant."""
     async with async_engine_for(role).execution_options(**_PLATFORM).connect() as connection:
-        yield connection
+        try:
+            yield connection
+        finally:
+            if connection.sync_connection is not None:
+                disown(connection.sync_connection)
 
 
 def become(connection: Connection, context: TenantContext) -> None:
