@@ -55,6 +55,7 @@ class JobRow(TenantRow):
     lease_expires_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     worker: Mapped[str | None]
+    worker_id: Mapped[UUID | None]
     idempotency_key: Mapped[str | None]
     payload: Mapped[Any] = mapped_column(JSONB)
     result: Mapped[Any | None] = mapped_column(JSONB)

@@ -55,8 +55,8 @@ begin
 end
 $$;
 
--- Records an attempt that did not succeed, after its effects were rolled back: `failed`, `timed_out`, `cancelled` by its
--- own body, or `handed_back`. With `retry_after` and attempts left the job waits for its next attempt; otherwise it has
+-- Records an attempt that did not succeed, after its effects were rolled back: `failed`, `timed_out` or
+-- `cancelled` by its own body. With `retry_after` and attempts left the job waits for its next attempt; otherwise it has
 -- failed. Returns the state it is in now.
 create or replace function partywall.fail(error jsonb, retry_after interval, outcome text)
 returns text
@@ -69,13 +69,11 @@ declare
     mine      record;
     new_state text;
 begin
-    if fail.outcome not in ('failed', 'timed_out', 'cancelled', 'handed_back') then
-        raise exception 'no attempt says of itself that it was %', fail.outcome using
-            errcode = '22023';
-    end if;
     select * into mine from partywall_private.current_attempt();
     new_state := partywall_private.end_attempt(
-        mine.tenant_id, mine.job_id, mine.attempt, fail.outcome, fail.error, fail.retry_after
+        mine.tenant_id, mine.job_id, mine.attempt,
+        case when fail.outcome in ('timed_out', 'cancelled') then fail.outcome else 'failed' end,
+        fail.error, fail.retry_after
     );
     if new_state is null then
         perform partywall_private.raise_lease_lost(mine.job_id, mine.attempt);

@@ -77,7 +77,10 @@ create table partywall_private.workers (
     queues     text[] not null,
     started_at timestamptz not null default now(),
     seen_at    timestamptz not null default now(),
-    primary key (id)
+    primary key (id),
+    -- Whoever has the worker's login may list a process; it may not fill the disk with one.
+    constraint workers_names_are_short check (length(name) <= 255 and length(pool) <= 100),
+    constraint workers_queues_are_few check (octet_length(queues::text) <= 10000)
 );
 
 -- Their successors take other arguments. With both there, a call could not be told apart.

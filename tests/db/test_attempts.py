@@ -127,7 +127,7 @@ def test_a_finished_job_has_nothing_more_to_say(say: Callable[[Attempt], object]
     "statement",
     [
         "select partywall.finish('{}')",
-        "select partywall.fail('{}', null)",
+        "select partywall.fail('{}', null, 'failed')",
         "select partywall.report_progress(1, 2, '')",
         "select partywall.save_checkpoint('{}')",
         "select partywall.hold_lease()",

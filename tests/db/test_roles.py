@@ -63,7 +63,7 @@ FORBIDDEN: Mapping[Role, list[str]] = {
         "select * from partywall.jobs_overview(null, null, null, null, 1)",
     ],
     Role.API: [
-        "select * from partywall.claim(gen_random_uuid(), '{}', gen_random_uuid(), 'x', 'x', '1 minute')",
+        "select * from partywall.claim(gen_random_uuid(), '{}', gen_random_uuid(), 'x', 'x', null, '1 s', '1 s')",
         "select partywall.finish('{}')",
         "select partywall.open_tenant('acme')",
         "select count(*) from app.notes",
@@ -88,7 +88,7 @@ FORBIDDEN: Mapping[Role, list[str]] = {
         "select * from app.notes",
         "select partywall.enter('x')",
         "select partywall.enqueue('x', '{}', 'x', null, 1)",
-        "select * from partywall.claim(gen_random_uuid(), '{}', gen_random_uuid(), 'x', 'x', '1 minute')",
+        "select * from partywall.claim(gen_random_uuid(), '{}', gen_random_uuid(), 'x', 'x', null, '1 s', '1 s')",
         "select partywall.authenticate('x', 'x')",
     ],
     Role.SCHEDULER: [
@@ -107,7 +107,7 @@ FORBIDDEN: Mapping[Role, list[str]] = {
         "update partywall.tenants set status = 'active'",
         "select partywall_private.mint(gen_random_uuid(), 'x', '1 hour')",
         "select partywall.finish('{}')",
-        "select * from partywall.claim(gen_random_uuid(), '{}', gen_random_uuid(), 'x', 'x', '1 minute')",
+        "select * from partywall.claim(gen_random_uuid(), '{}', gen_random_uuid(), 'x', 'x', null, '1 s', '1 s')",
         "set role partywall_owner",
     ],
 }

@@ -167,7 +167,7 @@ def test_a_row_of_one_tenant_cannot_point_to_a_row_of_another(acme: TestTenant, 
 def test_a_job_enqueued_by_raw_sql_belongs_to_the_tenant_of_the_token(acme: TestTenant, zeta: TestTenant) -> None:
     with tenant_session(acme.context, role=Role.WORKER) as session:
         job_id = session.execute(
-            text("select partywall.enqueue('notes.write', :payload, 'default', null, 1)").bindparams(
+            text("select job_id from partywall.enqueue('notes.write', :payload, 'default', null, 1)").bindparams(
                 payload=Jsonb({"tenant_id": str(zeta.id)})
             )
         ).scalar_one()

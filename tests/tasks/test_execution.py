@@ -4,18 +4,16 @@ import traceback
 from collections.abc import Iterator
 
 import pytest
-from celery import current_app
 from pydantic import BaseModel
 from sqlalchemy import text
 
 from db.roles import Role
 from db.session import tenant_session
-from tasks import Job, producing, registry, task
+from tasks import Job, producing, task
 from tasks.errors import AttemptFailedError
-from tasks.execution import run_message
-from tasks.message import JobMessage
 from tests.databases import Database, TestTenant
 from tests.db.work import dispatch_all
+from tests.tasks.inline import run_sent
 
 
 class CardNumber(BaseModel):
@@ -53,11 +51,9 @@ def test_an_attempt_whose_failure_cannot_be_recorded_quotes_nothing(locked: Data
     with tenant_session(acme.context, role=Role.API) as session:
         producing.enqueue(session, "tests.quotes_its_payload", {"number": "4111 1111"})
     (sent,) = dispatch_all()
-    message = JobMessage(tenant_id=sent.tenant_id, job_ids=(sent.job_id,), nonce=sent.nonce)
-    body = current_app.tasks[sent.task_name].run
 
     with pytest.raises(AttemptFailedError, match="could not be told") as failed:
-        run_message(registry.declaration(sent.task_name), body, message)
+        run_sent(sent)
 
     assert "4111" not in "".join(traceback.format_exception(failed.value))
     assert locked.ask("select state from partywall.jobs") == [("running",)]

@@ -155,7 +155,7 @@ ATTACKS = (
     ),
     #
     attempt("finishing B's job", f"select partywall.enter('{FORGED}')", "select partywall.finish('[]')"),
-    attempt("failing B's job", f"select partywall.enter('{FORGED}')", "select partywall.fail('[]', null)"),
+    attempt("failing B's job", f"select partywall.enter('{FORGED}')", "select partywall.fail('[]', null, 'failed')"),
     attempt("B's progress", f"select partywall.enter('{FORGED}')", "select partywall.report_progress(9, 9, 'x')"),
     attempt("B's checkpoint", f"select partywall.enter('{FORGED}')", "select partywall.save_checkpoint('[]')"),
     attempt(
@@ -168,15 +168,18 @@ ATTACKS = (
     attempt("B's finished jobs pruned", f"select partywall.enter('{FORGED}')", "select partywall.prune_jobs(10)"),
     attempt(
         "claiming B's job with a guess",
-        "select * from partywall.claim('{b}', array['{b_dispatched_job}'::uuid], '{nobody}', 'b.task', 'x', '1 hour')",
+        "select * from partywall.claim('{b}', array['{b_dispatched_job}'::uuid], '{nobody}', 'b.task', 'x', null,"
+        " '1 h', '1 h')",
         "select * from partywall.claim('{b}', array['{b_dispatched_job}'::uuid],"
-        " (select dispatch_nonce from partywall.jobs where id = '{b_dispatched_job}'), 'b.task', 'x', '1 hour')",
+        " (select dispatch_nonce from partywall.jobs where id = '{b_dispatched_job}'), 'b.task', 'x', null,"
+        " '1 h', '1 h')",
         opened_by=(NO_POLICIES, granted("select (dispatch_nonce) on partywall.jobs")),
     ),
     attempt(
         "claiming B's job without a nonce",
-        "select * from partywall.claim('{b}', array['{b_dispatched_job}'::uuid], null, 'b.task', 'x', '1 hour')",
-        "select * from partywall.claim('{b}', array['{b_running_job}'::uuid], null, 'b.task', 'x', '1 hour')",
+        "select * from partywall.claim('{b}', array['{b_dispatched_job}'::uuid], null, 'b.task', 'x', null,"
+        " '1 h', '1 h')",
+        "select * from partywall.claim('{b}', array['{b_running_job}'::uuid], null, 'b.task', 'x', null, '1 h', '1 h')",
         "update partywall.jobs set worker = 'x' where id = '{b_running_job}'",
         opened_by=(NO_POLICIES, granted("update (worker) on partywall.jobs")),
     ),

@@ -61,7 +61,7 @@ ATTACKS = (
         "enter, finish, fail",
         "select partywall.enter(replace('{a_token}', '{a}', '{b}'))",
         "select partywall.enter(replace(replace('{a_token}', '{a}', '{b}'), '{a_job}', '{b_running_job}'))",
-        "select partywall.fail('[]', interval '1 second')",
+        "select partywall.fail('[]', interval '1 second', 'failed')",
     ),
     allowed(
         "save_checkpoint and report_progress",

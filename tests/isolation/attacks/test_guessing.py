@@ -42,7 +42,7 @@ NUMBERED = Weakness(
 )
 
 CLAIM_THAT_TELLS = replaced(
-    "partywall.claim(uuid, uuid[], uuid, text, text, interval)",
+    "partywall.claim(uuid, uuid[], uuid, text, text, uuid, interval, interval)",
     "create or replace function partywall.claim("
     "    tenant uuid, job_ids uuid[], nonce uuid, task text, claimed_by text, lease interval"
     ") returns table ("
@@ -97,7 +97,8 @@ ATTACKS = (
     condition("a job", "select state from partywall.jobs where id = '{guess}'", guess=("b_running_job", "nobody")),
     condition(
         "a tenant, by claiming a job of it",
-        "select count(*) from partywall.claim('{guess}', array['{nobody}'::uuid], '{nobody}', 'x', 'x', '1 minute')",
+        "select count(*) from partywall.claim('{guess}', array['{nobody}'::uuid], '{nobody}', 'x', 'x', null,"
+        " '1 s', '1 s')",
         guess=("b", "nobody"),
         opened_by=(CLAIM_THAT_TELLS,),
     ),
