@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from db import calls
+from db.context import LONGEST_CALL_SECONDS
 from db.errors import NoTenantError
 from db.roles import Role
 from db.session import platform_connection
-from tasks import Job, registry, task
+from tasks import Job, registry, stamping, task
 from tasks.application import TenantCelery
-from tasks.errors import CallIdError
+from tasks.errors import CallIdError, CallTooLongError
 from tasks.headers import TENANT_HEADER, TOKEN_HEADER, tenant_of, token_of
 from tasks.publisher import publishing_as
 from tasks.settings import TaskSettings
@@ -149,9 +150,9 @@ def test_an_id_that_is_no_uuid_is_refused(acme: TestTenant, task_id: Any) -> Non
 
 @pytest.mark.parametrize("delay", ["countdown", "eta", "eta as text"])
 def test_a_token_lives_for_as_long_after_the_delay(acme: TestTenant, delay: str) -> None:
-    eta = datetime.now(UTC) + timedelta(hours=1)
+    eta = datetime.now(UTC) + timedelta(seconds=1000)
     each: dict[str, dict[str, Any]] = {
-        "countdown": {"countdown": 3600},
+        "countdown": {"countdown": 1000},
         "eta": {"eta": eta},
         "eta as text": {"eta": eta.isoformat()},
     }
@@ -161,6 +162,30 @@ def test_a_token_lives_for_as_long_after_the_delay(acme: TestTenant, delay: str)
 
     assert abs(expiry_of(sent) - eta.timestamp() - TaskSettings.load().call_lifetime_seconds) < 60
     assert lifetime_seconds() == TaskSettings.load().call_lifetime_seconds
+
+
+def later(seconds: float) -> Any:
+    return signature("stamping.of_a_tenant", countdown=seconds)
+
+
+def test_tokens_live_until_the_last_step_of_a_chain_is_due(acme: TestTenant) -> None:
+    """Delays add up, also those of steps that enter no tenant."""
+    steps = [later(1000), signature("stamping.plain", countdown=1000), later(1000)]
+    sent = message("stamping.plain", countdown=1000, chain=steps)
+    with publishing_as(acme.context):
+        stamp(sent)
+    expiries = [expiry_of(each) for each in single_tasks(sent) if each["task"] == "stamping.of_a_tenant"]
+
+    assert len(expiries) == 2
+    assert all(abs(each - datetime.now(UTC).timestamp() - 4000 - lifetime_seconds()) < 60 for each in expiries)
+
+
+def test_a_canvas_that_outlasts_its_tokens_is_refused(acme: TestTenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stamping, "lifetime_seconds", lambda: LONGEST_CALL_SECONDS - 1500)
+    with publishing_as(acme.context):
+        stamp(message(chain=[later(700), later(700)]))
+        with pytest.raises(CallTooLongError, match=r"waits_seconds=1600.*run_at"):
+            stamp(message(chain=[later(800), later(800)]))
 
 
 # -- without a publisher --------------------------------------------------------------------------
