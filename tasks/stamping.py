@@ -11,9 +11,10 @@ from db import calls
 from db.context import LONGEST_CALL_SECONDS
 from db.errors import NoTenantError
 from tasks import registry
-from tasks.delays import ENQUEUE_HINT, longest_wait
+from tasks.delays import ENQUEUE_HINT, each_delay, longest_wait
 from tasks.errors import CallIdError, CallTooLongError
 from tasks.headers import TENANT_HEADER, TOKEN_HEADER, tenant_of, token_of
+from tasks.holding import require_short
 from tasks.publisher import Publisher, current_publisher
 from tasks.settings import TaskSettings
 from tasks.signatures import EACH_ITEM, is_celerys_own, single_tasks
@@ -30,7 +31,7 @@ def stamp(message: dict[str, Any], signatures: Sequence[dict[str, Any]] = ()) ->
     Raises:
         NoTenantError: a tenant's task, and nobody's context to publish it in.
         CallIdError: a task id that is no UUID.
-        CallTooLongError: a canvas that outlasts its tokens.
+        CallTooLongError: a call that its broker would take for lost, or a canvas that outlasts its tokens.
     """
     options: dict[str, Any] = message["options"]
     options["task_id"] = str(options.get("task_id") or uuid4())
@@ -39,6 +40,10 @@ def stamp(message: dict[str, Any], signatures: Sequence[dict[str, Any]] = ()) ->
     for each in every:
         _refuse_items(each)
     publisher = current_publisher()
+    for each, delay in each_delay([message, *signatures]):
+        # Also of plain tasks in a tenant's canvas: delivered twice, they start twice what follows them.
+        if publisher is not None or tenant_of(each["options"].get("headers")) is not None:
+            require_short(each["task"], delay_seconds=delay, options=each["options"])
     if publisher is not None:
         _issue(publisher, every, longest_wait([message, *signatures]))
     else:
