@@ -25,13 +25,11 @@ from tasks.body import run_body, run_where
 from tasks.declaration import Body, TaskDeclaration
 from tasks.discretion import failure_of, kind_of, place_of, retry_without_text
 from tasks.errors import CallArgumentsError, CallIdError, DatabaseAwayError, PayloadInvalidError
+from tasks.holding import AWAY_SECONDS
 from tasks.job import CalledJob, JobTenant
 from tasks.publisher import publishing_as
 from tasks.settings import TaskSettings
 from tasks.stopping import Stop
-
-AWAY_SECONDS = 5.0
-"""How long a call rests at the broker while PostgreSQL is away."""
 
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
 
