@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from tasks import registry
-from tasks.declaration import HARD_LIMIT_GRACE_SECONDS, LEASE_GRACE_SECONDS
+from tasks.declaration import HARD_LIMIT_GRACE_SECONDS, LIFETIME_GRACE_SECONDS
 from tasks.delays import ENQUEUE_HINT, delay_seconds
 from tasks.errors import CallTooLongError
 from tasks.settings import TaskSettings
@@ -35,12 +35,12 @@ def require_short(task_name: str, *, delay_seconds: float, options: Mapping[str,
     limit = _hard_limit_seconds(task_name, options)
     # However soon it is due: a call whose tenant is suspended is sent again with a delay, and may not be lost then.
     wait = max(delay_seconds, AWAY_SECONDS, _hold_seconds())
-    if wait + limit + LEASE_GRACE_SECONDS > UNACKNOWLEDGED_SECONDS:
+    if wait + limit + LIFETIME_GRACE_SECONDS > UNACKNOWLEDGED_SECONDS:
         raise CallTooLongError(
             task=task_name,
             delay_seconds=round(delay_seconds),
             hard_limit_seconds=round(limit),
-            together_at_most_seconds=round(UNACKNOWLEDGED_SECONDS - LEASE_GRACE_SECONDS),
+            together_at_most_seconds=round(UNACKNOWLEDGED_SECONDS - LIFETIME_GRACE_SECONDS),
             hint=ENQUEUE_HINT,
         )
 
