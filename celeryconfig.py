@@ -53,6 +53,7 @@ broker_transport_options = (
 worker_send_task_events = True  # Flower lists nothing without them
 worker_enable_remote_control = False  # one raw PUBLISH can shut a worker down; Flower lists tasks without it
 worker_soft_shutdown_timeout = 0  # it sleeps to its end even when all is done; workers/process.py keeps the grace
+worker_lost_wait = 0.5  # seconds for a killed child's last word; what it did stands in PostgreSQL or nowhere
 worker_enable_soft_shutdown_on_idle = False  # nothing here waits in a worker for its ETA: an idle one just ends
 worker_max_tasks_per_child = 1000  # bounds what a leaking task can take
 worker_hijack_root_logger = False  # tasks/logs.py owns logging: JSON lines, redacted

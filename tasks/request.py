@@ -31,7 +31,8 @@ class TenantRequest(Request):
 
     def on_failure(self, exc_info: ExceptionInfo, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """End them as killed when the child is gone."""
-        if isinstance(exc_info.exception, WorkerLostError):
+        # Billiard may wrap it, to carry its traceback from process to process.
+        if isinstance(getattr(exc_info.exception, "exc", exc_info.exception), WorkerLostError):
             self._end_attempts(Outcome.KILLED)
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
 

@@ -21,6 +21,9 @@ from tasks.time_limit import leave_limits_to_celery
 from workers.pools import PREFORK, require_pool
 from workers.unreadable import log_without_contents
 
+LOOK_SECONDS = 1.0
+"""How long a killed child's job may go unnoticed."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -49,6 +52,7 @@ def _prepare(sender: Any, **_: Any) -> None:
         # sends this signal too and has nobody beside it.
         signals.worker_process_init.connect(_begin_child)
         signals.worker_process_shutdown.connect(_end_child)
+        signals.worker_ready.connect(_look_for_the_dead)
     else:
         # Bodies share this process: one connection each, one each for progress, and one for a call they `.apply()`; and
         # one for the heartbeat of all.
@@ -77,6 +81,11 @@ def _slots(concurrency: int | str) -> int:
 
 def _queues(sender: Any) -> list[str]:
     return sorted(sender.app.amqp.queues.consume_from)
+
+
+def _look_for_the_dead(sender: Any, **_: Any) -> None:
+    # Celery notices at once that a child is gone, and only at its next look, every five seconds, what that child ran.
+    sender.hub.call_repeatedly(LOOK_SECONDS, sender.pool.maintain_pool)
 
 
 def _begin_child(**_: Any) -> None:
