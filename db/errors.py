@@ -110,6 +110,13 @@ class WallBrokenError(PartywallError):
     sqlstate = "PW013"
 
 
+class TooManyLocksError(PartywallError):
+    """The transaction holds as many locks as it may."""
+
+    sqlstate = "PW014"
+    retryable: ClassVar[bool] = False
+
+
 class PayloadUnstorableError(PartywallError):
     """PostgreSQL cannot hold the payload."""
 
