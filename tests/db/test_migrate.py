@@ -252,7 +252,7 @@ def test_a_hole_before_the_platforms_own_tables_is_refused(
 
 def test_a_migration_waits_for_another_and_gives_up_at_its_deadline(own_database: Database) -> None:
     with psycopg.connect(own_database.url(Role.MIGRATOR)) as other:
-        other.execute("select pg_advisory_lock(%s)", (LOCK_KEY,))
+        other.execute("select pg_try_advisory_lock(%s)", (LOCK_KEY,))
         with pytest.raises(MigrationBusyError):
             migrate_it(own_database, wait_seconds=0.3)
 
