@@ -7,6 +7,7 @@ from cli.stack.home import Home
 from cli.stack.own_servers import (
     ADMIN_VARIABLE,
     BROKER_VARIABLE,
+    RESULT_BACKEND_VARIABLE,
     OwnServers,
     without_credentials,
 )
@@ -19,7 +20,12 @@ from db import migrate
 from db.dsn import setting_name
 from db.roles import Role
 
-TASK_VARIABLES = ("PARTYWALL_TASK_MODULES", "PARTYWALL_QUEUES", "PARTYWALL_APP_SQL_FOLDER")
+TASK_VARIABLES = (
+    "PARTYWALL_TASK_MODULES",
+    "PARTYWALL_QUEUES",
+    "PARTYWALL_APP_SQL_FOLDER",
+    RESULT_BACKEND_VARIABLE,
+)
 
 
 class Plan:
