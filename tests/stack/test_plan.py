@@ -22,3 +22,12 @@ def test_what_the_processes_are_told_about_tasks_is_written_down(
     home.create()
 
     assert told.items() <= Plan(home, durable=False).settings().items()
+
+
+def test_a_relative_folder_is_written_down_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PARTYWALL_APP_SQL_FOLDER", "sql")
+    home = Home(tmp_path / "home")
+    home.create()
+
+    assert Plan(home, durable=False).settings()["PARTYWALL_APP_SQL_FOLDER"] == str(tmp_path / "sql")
