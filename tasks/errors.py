@@ -91,6 +91,12 @@ class NotInACallError(PartywallError):
     retryable: ClassVar[bool] = False
 
 
+class ResultBackendMissingError(PartywallError):
+    """A chord needs a result backend, and there is none."""
+
+    retryable: ClassVar[bool] = False
+
+
 class DatabaseAwayError(PartywallError):
     """PostgreSQL could not be asked whose call it is."""
 

@@ -49,7 +49,7 @@ def test_every_role_and_the_broker_are_checked(database: Database, broker_settin
 
 
 def test_every_role_can_be_checked_alone() -> None:
-    assert list(Part) == [*Role, "broker"]
+    assert list(Part) == [*Role, "broker", "result-backend"]
 
 
 def test_a_missing_setting_is_named(found: Diagnose, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,12 +22,14 @@ from db.errors import (
     SchemaOlderError,
     WallBrokenError,
 )
+from db.gate import require_fit
 from db.migrate import bootstrap, migrate
 from db.migration_lock import LOCK_KEY
 from db.revisions import head_revision
 from db.roles import Role
 from db.schema import require_current
 from db.session import platform_connection
+from db.sql_files import AppSqlFolderMissingError
 from tests.audit.zoo.platform import BELIEVES_ANYBODY
 from tests.databases import PASSWORD, Database, drop
 
@@ -213,6 +215,18 @@ def test_a_changed_file_of_the_adopter_is_refused_and_nothing_is_done(own_databa
         migrate_it(own_database)
 
     assert own_database.ask("select obj_description('partywall.uuid7()'::regprocedure)") == [(None,)]
+
+
+def test_a_folder_of_the_adopter_that_is_not_there_is_named(
+    own_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PARTYWALL_APP_SQL_FOLDER", "sqll")
+
+    for ask in (lambda: migrate_it(own_database), lambda: require_fit(Role.WORKER)):
+        with pytest.raises(AppSqlFolderMissingError, match="PARTYWALL_APP_SQL_FOLDER") as refused:
+            ask()
+        assert refused.value.facts == {"folder": tmp_path / "sqll"}
 
 
 def test_a_file_that_fails_leaves_the_database_as_it_was(own_database: Database, sql_folder: Path) -> None:
