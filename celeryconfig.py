@@ -3,6 +3,7 @@
 from celery.schedules import crontab, schedule
 from kombu import Queue
 
+from tasks.holding import UNACKNOWLEDGED_SECONDS
 from tasks.registry import PLATFORM_QUEUE
 from tasks.routing import route
 from tasks.settings import TaskSettings
@@ -36,7 +37,8 @@ broker_connection_max_retries = None  # a broker that is away for an hour is no 
 broker_pool_acquire_timeout = 10  # the default blocks for ever
 broker_transport_options = (
     {
-        "visibility_timeout": 3600,  # above every hard limit plus shutdown
+        # Twice what a call may take, delay and all: a message that was fetched may wait behind another's body.
+        "visibility_timeout": 2 * UNACKNOWLEDGED_SECONDS,
         "unacked_restore_interval": 5,  # seconds between looks for messages of dead workers
         "unacked_restore_throttle": 1,  # the default cadence adds about 100 s to a recovery
         "socket_timeout": 10,  # unset, a black-holed connection leaves the worker deaf for good

@@ -6,6 +6,9 @@ from uuid import UUID
 
 from db.errors import TokenRejectedError
 
+LONGEST_CALL_SECONDS = 30 * 86_400
+"""How long the token of a call lives at most: `partywall.mint_calls()` cuts off what is more."""
+
 
 @dataclass(frozen=True, slots=True)
 class TenantContext:

@@ -19,7 +19,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolRese
 from sqlalchemy.util.concurrency import in_greenlet
 
 from db.context import TenantContext
-from db.errors import PartywallError, from_database
+from db.errors import BodyClosedError, PartywallError, from_database
 from db.liveness import is_alive, is_settled
 from db.opening import Opening
 from db.roles import Role
@@ -137,6 +137,30 @@ class _Connection(Connection):
     def execution_options(self, **options: Any) -> Connection:
         _refuse_isolation_level(options)
         return super().execution_options(**options)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if error is None or not _is_a_bodys(self):
+            super().__exit__(kind, error, trace)
+        # Else the body fails of that error, and it is rolled back where the failure is recorded.
+
+    def close(self) -> None:
+        if _is_a_bodys(self):
+            raise BodyClosedError(closed="its connection", hint=KEEP_OPEN_HINT)
+        super().close()
+
+
+KEEP_OPEN_HINT = "Use it without `with` and without close(): it ends with the body. A savepoint is begin_nested()."
+
+
+def _is_a_bodys(connection: Connection) -> bool:
+    return connection.get_execution_options().get(OWNER) is not None
+
+
+def disown(connection: Connection) -> None:
+    """Take a connection from the body that had it, so that it can be closed."""
+    if not connection.closed:
+        no_owner: dict[str, Any] = {OWNER: None}
+        connection.execution_options(**no_owner)
 
 
 class _OptionEngine(OptionEngine):

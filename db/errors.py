@@ -110,6 +110,13 @@ class WallBrokenError(PartywallError):
     sqlstate = "PW013"
 
 
+class TooManyLocksError(PartywallError):
+    """The transaction holds as many locks as it may."""
+
+    sqlstate = "PW014"
+    retryable: ClassVar[bool] = False
+
+
 class PayloadUnstorableError(PartywallError):
     """PostgreSQL cannot hold the payload."""
 
@@ -120,6 +127,12 @@ class JobNotFoundError(PartywallError):
 
 class ForeignConnectionError(PartywallError):
     """A body's connection and session are its own: not another thread's, and not another body's."""
+
+    retryable: ClassVar[bool] = False
+
+
+class BodyClosedError(PartywallError):
+    """A body closed what is the worker's to close. What it wrote would be lost, and its success a lie."""
 
     retryable: ClassVar[bool] = False
 

@@ -1,15 +1,24 @@
 """May a process work with this database? Only if its login can do no more than its role, and the wall stands."""
 
+from functools import partial
+
 from sqlalchemy import Connection
 
 from db import guard
 from db.audit import Severity, audit
 from db.bare_connection import bare_connection
-from db.diagnosis import KEPT_SESSIONS_FIX, KEPT_SESSIONS_WORDS, judge_login
+from db.diagnosis import (
+    KEPT_SESSIONS_FIX,
+    KEPT_SESSIONS_WORDS,
+    UNSEEN_RESET_FIX,
+    UNSEEN_RESET_WORDS,
+    judge_login,
+)
 from db.dsn import Dsn, setting_name
 from db.errors import LoginUnfitError, WallBrokenError
+from db.kept_sessions import find_keeping
 from db.login import ask_login
-from db.pooler import is_pooled, keeps_sessions
+from db.pooler import is_pooled
 from db.roles import Role
 from db.schema import require_current
 from db.settings import DatabaseSettings
@@ -23,7 +32,8 @@ def require_fit(role: Role) -> None:
         LoginUnfitError: the login is another role's, stands above row-level security, owns something or is two roles.
         AppSqlFolderMissingError: the folder of the adopter's migrations is not there.
         SchemaOlderError, SchemaNewerError, AppliedFileChangedError: the database is not of this code's age.
-        WallBrokenError: an audit as this login has a critical finding; or a pooler in between keeps what sessions hold.
+        WallBrokenError: an audit as this login has a critical finding; or a pooler in between keeps what sessions hold,
+            or was not seen to reset them.
         sqlalchemy.exc.OperationalError: the database cannot be reached.
     """
     settings = DatabaseSettings.load()
@@ -63,6 +73,12 @@ def _require_clean_sessions(connection: Connection, role: Role, settings: Databa
     connection.commit()
     if role is Role.DISPATCHER or not is_pooled(connection):
         return
-    with bare_connection(settings.url(role), timeout_seconds=settings.connect_timeout_seconds) as second:
-        if keeps_sessions(connection, second):
+    connect = partial(bare_connection, settings.url(role), timeout_seconds=settings.connect_timeout_seconds)
+    match find_keeping(connection, connect):
+        case "cleaned":
+            return
+        case "kept":
             raise WallBrokenError(KEPT_SESSIONS_WORDS, hint=KEPT_SESSIONS_FIX)
+        case "unknown":
+            # Not seen is not proven: the next tenant's job would be the one to find out.
+            raise WallBrokenError(UNSEEN_RESET_WORDS, hint=UNSEEN_RESET_FIX)

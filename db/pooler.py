@@ -1,6 +1,5 @@
-"""Does something lend us PostgreSQL's connections, and does it clean them in between?"""
+"""Does something lend us PostgreSQL's connections, and by the transaction?"""
 
-import secrets
 from typing import Any, Literal
 
 from sqlalchemy import Connection, text
@@ -28,28 +27,6 @@ def describe_pooler(first: Connection, second: Connection) -> Pooling | None:
 def is_pooled(connection: Connection) -> bool:
     """Return whether somebody other than PostgreSQL answered the login."""
     return _backend_pid(connection) != _promised_pid(connection)
-
-
-def keeps_sessions(first: Connection, second: Connection) -> bool:
-    """Return whether the second connection was seen to find what the first had left on its session.
-
-    False is proven when both had the same backend, and the best guess when other clients were faster each time.
-    """
-    for _ in range(ATTEMPTS):
-        left = secrets.token_hex(8)
-        lent = first.execute(_LEAVE, {"value": left}).scalar_one()
-        first.commit()
-        backend, found = second.execute(_FIND).one()
-        if found == left:
-            second.execute(_LEAVE, {"value": ""})
-        second.commit()
-        if found == left or backend == lent:
-            return bool(found == left)
-    return False
-
-
-_LEAVE = text("select pg_backend_pid() from set_config('partywall.trace', :value, false)")
-_FIND = text("select pg_backend_pid(), current_setting('partywall.trace', true)")
 
 
 def _promised_pid(connection: Connection) -> int:

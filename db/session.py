@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from db.context import TenantContext
-from db.engine import ONE_STATEMENT, OWNER, TENANT, async_engine_for, engine_for
+from db.engine import KEEP_OPEN_HINT, ONE_STATEMENT, OWNER, TENANT, async_engine_for, disown, engine_for
+from db.errors import BodyClosedError
 from db.owner import Owner
 from db.roles import Role
 from db.rows import TenantRow
@@ -37,9 +38,26 @@ def _add_tenant_predicate(state: ORMExecuteState) -> None:
         )
 
 
-def session_on(connection: Connection, context: TenantContext) -> TenantSession:
+class BodySession(TenantSession):
+    """A session on the one transaction of a body. Closing it halfway would roll that back, so only the worker may."""
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if error is None:
+            self.close()
+
+    def close(self) -> None:
+        if self.in_transaction():
+            raise BodyClosedError(closed="its session", hint=KEEP_OPEN_HINT)
+        super().close()
+
+    def let_go(self) -> None:
+        """Forget every object. What becomes of the transaction is decided on the connection."""
+        super().close()
+
+
+def session_on(connection: Connection, context: TenantContext) -> BodySession:
     """Return a session on a connection that is already the tenant's; a commit on either is a commit of both."""
-    return TenantSession(bind=connection, join_transaction_mode="control_fully", info={"tenant_id": context.tenant_id})
+    return BodySession(bind=connection, join_transaction_mode="control_fully", info={"tenant_id": context.tenant_id})
 
 
 def async_face(connection: Connection) -> AsyncConnection:
@@ -51,7 +69,7 @@ def async_session_on(connection: AsyncConnection, context: TenantContext) -> Asy
     """Return `session_on()` for coroutines. Objects stay readable after a commit: reading one anew needs an await."""
     return AsyncSession(
         bind=connection,
-        sync_session_class=TenantSession,
+        sync_session_class=BodySession,
         join_transaction_mode="control_fully",
         info={"tenant_id": context.tenant_id},
         expire_on_commit=False,
@@ -117,14 +135,21 @@ def platform_connection(role: Role, *, context: TenantContext | None = None) -> 
     """
     options = _PLATFORM | {TENANT: context}
     with engine_for(role).execution_options(**options).connect() as connection:
-        yield connection
+        try:
+            yield connection
+        finally:
+            disown(connection)
 
 
 @asynccontextmanager
 async def async_platform_connection(role: Role) -> AsyncIterator[AsyncConnection]:
     """Open an asyncio connection for one-statement calls that name no tenant."""
     async with async_engine_for(role).execution_options(**_PLATFORM).connect() as connection:
-        yield connection
+        try:
+            yield connection
+        finally:
+            if connection.sync_connection is not None:
+                disown(connection.sync_connection)
 
 
 def become(connection: Connection, context: TenantContext) -> None:

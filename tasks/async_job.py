@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from db.context import TenantContext
-from db.session import TenantSession, async_face, async_session_on
+from db.session import BodySession, async_face, async_session_on
 from tasks.job import Job, JobTenant
 
 
@@ -53,7 +53,7 @@ class AsyncJob:
         """The ORM, on the same transaction as `connection`. Made on first use."""
         if self._session is None:
             self._session = async_session_on(self.connection, self.context)
-            self._job.use_session(cast("TenantSession", self._session.sync_session))
+            self._job.use_session(cast("BodySession", self._session.sync_session))
         return self._session
 
     async def progress(self, current: int, total: int | None = None, note: str | None = None) -> None:
@@ -76,6 +76,14 @@ class AsyncJob:
     async def enqueue(self, task_name: str, payload: Any, *, run_at: datetime | None = None) -> UUID:
         """Return the id of a child job of the same tenant. It exists when this job's effects do."""
         return await self.connection.run_sync(lambda _: self._job.enqueue(task_name, payload, run_at=run_at))
+
+    async def lock(self, key: str) -> None:
+        """Wait until no other job of this tenant holds the lock of this name; hold it until the transaction ends.
+
+        Raises:
+            TooManyLocksError: 16 others are held already.
+        """
+        await self.connection.run_sync(lambda _: self._job.lock(key))
 
     async def flush(self) -> None:
         """Send pending ORM changes to the database."""

@@ -19,6 +19,7 @@ from tasks.errors import MessageInvalidError, NotInAJobError
 from tasks.event_loop import refuse_on_loop
 from tasks.execution import run_message
 from tasks.headers import token_of
+from tasks.holding import require_short_retry
 from tasks.job import Job
 from tasks.message import JobMessage
 from tasks.message_on_loop import carrying, message_on_loop
@@ -99,9 +100,15 @@ class TenantTask(Task[Any, Any]):
     def retry(  # type: ignore[override]
         self, args: Any = None, kwargs: Any = None, **options: Any
     ) -> Any:
-        """Try again: Celery's own way for a call; for a job, its next attempt, whose record is in PostgreSQL."""
+        """Try again: Celery's own way for a call; for a job, its next attempt, whose record is in PostgreSQL.
+
+        Raises:
+            CallTooLongError: a call that is to wait for longer than its broker waits for it.
+        """
         if token_of(self.request.headers) is None and not self.request.called_directly:
             raise Retry(exc=options.get("exc"), when=options.get("eta") or options.get("countdown"))
+        if not self.request.called_directly:
+            require_short_retry(self, options)
         if args is not None or kwargs is not None:
             # There is one payload: a new one takes the place of all that was given before.
             args, kwargs = args or (), kwargs or {}

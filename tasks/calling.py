@@ -25,12 +25,10 @@ from tasks.body import run_body, run_where
 from tasks.declaration import Body, TaskDeclaration
 from tasks.discretion import failure_of, kind_of, place_of, retry_without_text
 from tasks.errors import CallArgumentsError, CallIdError, DatabaseAwayError, PayloadInvalidError
+from tasks.holding import AWAY_SECONDS
 from tasks.job import CalledJob, JobTenant
 from tasks.publisher import publishing_as
 from tasks.settings import TaskSettings
-
-AWAY_SECONDS = 5.0
-"""How long a call rests at the broker while PostgreSQL is away."""
 
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
 
@@ -123,21 +121,29 @@ def _run(declaration: TaskDeclaration, body: Body, job: CalledJob, payload: Any,
     except Ignore:
         raise
     except Retry as retry:
-        abandon(job.connection)
+        _roll_back(job)
         log.info("call_retried", error=kind_of(retry.exc))
         raise retry_without_text(retry, **about) from None
     except Reject as rejection:
-        abandon(job.connection)
+        _roll_back(job)
         log.warning("call_rejected", where=place_of(rejection))
         raise Reject(failure_of(rejection, **about), requeue=bool(vars(rejection)["requeue"])) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge: whatever a body raises ends here
-        abandon(job.connection)
+        _roll_back(job)
         log.warning("call_failed", error=kind_of(error), where=place_of(error))
         raise failure_of(error, **about) from None
     finally:
         job.close()
     log.info("call_succeeded")
     return result
+
+
+def _roll_back(job: CalledJob) -> None:
+    try:
+        abandon(job.connection)
+    except Exception as error:  # noqa: BLE001 - the edge: raised from here, it would carry the body's error into the log
+        # What could not be rolled back is closed when the connection goes back to the pool.
+        log.warning("rollback_failed", error=kind_of(error))
 
 
 def _run_and_commit(

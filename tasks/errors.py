@@ -63,6 +63,12 @@ class CallIdError(PartywallError):
     """The id of a call is a UUID."""
 
 
+class CallTooLongError(PartywallError):
+    """The call would wait or run for longer than a call can."""
+
+    retryable: ClassVar[bool] = False
+
+
 class CallArgumentsError(PartywallError):
     """A tenant's task takes one payload."""
 

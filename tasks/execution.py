@@ -12,7 +12,6 @@ from db import attempts
 from db.attempts import Attempt
 from db.errors import (
     LeaseLostError,
-    PartywallError,
     TenantDeletingError,
     TenantSuspendedError,
     TokenExpiredError,
@@ -130,7 +129,7 @@ def _record_failure(
         raise AttemptFailedError(
             "the attempt lost its lease", job=attempt.job_id, attempt=attempt.number, error=kind
         ) from None
-    except (DBAPIError, PartywallError) as away:
+    except Exception as away:  # noqa: BLE001 - the edge: raised from here, it would carry the body's error into the log
         # The lease will run out and the reaper gives the job back. Not chained: the body's error may quote data.
         log.error("failure_not_recorded", error=kind, because=type(away).__name__)
         raise AttemptFailedError(
@@ -149,6 +148,13 @@ def _describe(error: BaseException) -> dict[str, Any]:
     lines = "".join(traceback.format_exception(error))
     return {
         "type": type(error).__name__,
-        "message": redact(str(error))[:2000],
+        "message": redact(_words_of(error))[:2000],
         "traceback": redact(lines)[-MAX_TRACEBACK_CHARACTERS:],
     }
+
+
+def _words_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - an error of the body's own making may not even be able to say what it is
+        return "it cannot be shown"

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from db import attempts
 from db.attempts import Attempt
 from db.context import TenantContext
-from db.session import TenantSession, session_on
+from db.locks import hold_lock
+from db.session import BodySession, TenantSession, session_on
 from tasks import producing
 from tasks.errors import NotInACallError
 
@@ -50,7 +51,7 @@ class Job:
         """SQLAlchemy Core, on the job's transaction."""
         self.context = context
         """For what the body opens by itself: `publishing_as()` in a thread, a session of its own."""
-        self._session: TenantSession | None = None
+        self._session: BodySession | None = None
         self._progress_reported_at: float | None = None
 
     @classmethod
@@ -72,7 +73,7 @@ class Job:
             self._session = session_on(self.connection, self.context)
         return self._session
 
-    def use_session(self, session: TenantSession) -> None:
+    def use_session(self, session: BodySession) -> None:
         """Take a session that was made on `connection` for the one of this job."""
         self._session = session
 
@@ -107,6 +108,14 @@ class Job:
         """Return the id of a child job of the same tenant. It exists when this job's effects do."""
         return producing.enqueue(self.connection, task_name, payload, run_at=run_at)
 
+    def lock(self, key: str) -> None:
+        """Wait until no other job of this tenant holds the lock of this name; hold it until the transaction ends.
+
+        Raises:
+            TooManyLocksError: 16 others are held already.
+        """
+        hold_lock(self.connection, key)
+
     def flush(self) -> None:
         """Send pending ORM changes to the database."""
         if self._session is not None:
@@ -115,7 +124,7 @@ class Job:
     def close(self) -> None:
         """Let go of the session. The connection belongs to the worker."""
         if self._session is not None:
-            self._session.close()
+            self._session.let_go()
 
 
 class CalledJob(Job):

@@ -9,6 +9,7 @@ from celery.exceptions import Retry, TaskPredicate
 from db.errors import NoTenantError, PartywallError
 from tasks.discretion import failure_of, kind_of, place_of, retry_without_text
 from tasks.headers import tenant_of
+from tasks.holding import require_short_retry
 from tasks.reception import STRATEGY
 
 log = structlog.get_logger(__name__)
@@ -40,3 +41,13 @@ class PlainTask(Task[Any, Any]):
         except Exception as error:  # noqa: BLE001 - the edge: its text may quote the tenant's data
             log.warning("task_failed", tenant=tenant, error=kind_of(error), where=place_of(error), **about)
             raise failure_of(error, **about) from None
+
+    def retry(self, args: Any = None, kwargs: Any = None, *rest: Any, **options: Any) -> Any:
+        """Try again, Celery's own way.
+
+        Raises:
+            CallTooLongError: in a tenant's canvas, it is to wait for longer than its broker waits for it.
+        """
+        if tenant_of(self.request.headers) is not None:
+            require_short_retry(self, options)
+        return super().retry(args, kwargs, *rest, **options)

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import NoDecode
 
+from db.context import LONGEST_CALL_SECONDS
 from db.errors import SettingMissingError
 from db.settings import PartywallSettings
 
@@ -27,7 +28,11 @@ class TaskSettings(PartywallSettings):
         None, description="Where Celery keeps results, as chords need it: redis://. Unset, no result leaves PostgreSQL."
     )
     call_lifetime_seconds: float = Field(
-        86_400, gt=0, le=30 * 86_400, description="How long a task started through Celery itself may wait for its turn."
+        86_400,
+        gt=0,
+        # A day is left for the delays of a canvas.
+        le=LONGEST_CALL_SECONDS - 86_400,
+        description="How long a task started through Celery itself may wait for its turn.",
     )
     call_hold_seconds: float = Field(
         10, gt=0, description="How often a worker looks whether the tenant of a waiting call has been resumed."

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 LEADING_ON = ("link", "link_error", "chord", "chain")
 """The options of a message that hold what is published after it."""
 
-_STEPS = {"celery.chain": ("tasks",), "celery.group": ("tasks",), "celery.chord": ("header", "body")}
+STEPS = {"celery.chain": ("tasks",), "celery.group": ("tasks",), "celery.chord": ("header", "body")}
 """Where a canvas keeps its signatures. Its other arguments are data, whatever they look like."""
 
 EACH_ITEM = ("celery.map", "celery.starmap", "celery.chunks")
@@ -69,7 +69,7 @@ def single_tasks(value: Any) -> Iterator[dict[str, Any]]:
 def _of_signature(signature: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for option in LEADING_ON:
         yield from single_tasks(signature["options"].get(option))
-    steps = _STEPS.get(signature["task"])
+    steps = STEPS.get(signature["task"])
     if steps is None:
         yield signature
         return

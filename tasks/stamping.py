@@ -1,7 +1,6 @@
 """Giving each call of a canvas the token that lets it into its publisher's tenant, before it leaves."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,10 +8,13 @@ from uuid import UUID, uuid4
 from celery import current_app
 
 from db import calls
+from db.context import LONGEST_CALL_SECONDS
 from db.errors import NoTenantError
 from tasks import registry
-from tasks.errors import CallIdError
+from tasks.delays import ENQUEUE_HINT, each_delay, longest_wait
+from tasks.errors import CallIdError, CallTooLongError
 from tasks.headers import TENANT_HEADER, TOKEN_HEADER, tenant_of, token_of
+from tasks.holding import require_short
 from tasks.publisher import Publisher, current_publisher
 from tasks.settings import TaskSettings
 from tasks.signatures import EACH_ITEM, is_celerys_own, single_tasks
@@ -29,6 +31,7 @@ def stamp(message: dict[str, Any], signatures: Sequence[dict[str, Any]] = ()) ->
     Raises:
         NoTenantError: a tenant's task, and nobody's context to publish it in.
         CallIdError: a task id that is no UUID.
+        CallTooLongError: a call that its broker would take for lost, or a canvas that outlasts its tokens.
     """
     options: dict[str, Any] = message["options"]
     options["task_id"] = str(options.get("task_id") or uuid4())
@@ -37,8 +40,12 @@ def stamp(message: dict[str, Any], signatures: Sequence[dict[str, Any]] = ()) ->
     for each in every:
         _refuse_items(each)
     publisher = current_publisher()
+    for each, delay in each_delay([message, *signatures]):
+        # Also of plain tasks in a tenant's canvas: delivered twice, they start twice what follows them.
+        if publisher is not None or tenant_of(each["options"].get("headers")) is not None:
+            require_short(each["task"], delay_seconds=delay, options=each["options"])
     if publisher is not None:
-        _issue(publisher, every)
+        _issue(publisher, every, longest_wait([message, *signatures]))
     else:
         refused = next(without_token(every), None)
         if refused is not None:
@@ -63,7 +70,7 @@ def lifetime_seconds() -> float:
     return TaskSettings.load().call_lifetime_seconds
 
 
-def _issue(publisher: Publisher, signatures: Sequence[dict[str, Any]]) -> None:
+def _issue(publisher: Publisher, signatures: Sequence[dict[str, Any]], wait_seconds: float) -> None:
     for each in signatures:
         # Also of tasks that take no token: their arguments and results are this tenant's.
         _set_header(each, TENANT_HEADER, publisher.label)
@@ -71,11 +78,19 @@ def _issue(publisher: Publisher, signatures: Sequence[dict[str, Any]]) -> None:
     entering = [each for each in signatures if _may_enter_a_tenant(each["task"])]
     if not entering:
         return
+    lifetime = lifetime_seconds() + wait_seconds
+    if lifetime > LONGEST_CALL_SECONDS:
+        raise CallTooLongError(
+            task=signatures[0]["task"],
+            waits_seconds=round(wait_seconds),
+            together_at_most_seconds=round(LONGEST_CALL_SECONDS - lifetime_seconds()),
+            hint=ENQUEUE_HINT,
+        )
     tokens = calls.mint_tokens(
         publisher.context,
         role=publisher.role,
         calls=[(_call_id(each), each["task"]) for each in entering],
-        lifetime_seconds=lifetime_seconds() + max(_delay_seconds(each["options"]) for each in entering),
+        lifetime_seconds=lifetime,
     )
     for each, token in zip(entering, tokens, strict=True):
         _set_header(each, TOKEN_HEADER, token)
@@ -132,14 +147,3 @@ def _call_id(signature: dict[str, Any]) -> UUID:
         return UUID(spelled)
     except ValueError:
         raise CallIdError(task=signature["task"], hint="Leave task_id out, or pass a UUID.") from None
-
-
-def _delay_seconds(options: Mapping[str, Any]) -> float:
-    eta = options.get("eta")
-    if isinstance(eta, str):
-        eta = datetime.fromisoformat(eta)
-    if isinstance(eta, datetime):
-        # Celery reads a time without an offset as UTC, see `enable_utc`.
-        moment = eta if eta.tzinfo else eta.replace(tzinfo=UTC)
-        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-    return float(options.get("countdown") or 0)

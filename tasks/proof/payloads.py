@@ -82,6 +82,7 @@ def _made(declaration: TaskDeclaration, *, count: int, seed: int) -> list[Any]:
         import hypothesis
         from hypothesis import errors
 
+        from tasks.proof.hypothesis_home import temporary_home
         from tasks.proof.strategies import payloads_of
     except ImportError:
         raise HypothesisMissingError(
@@ -110,7 +111,8 @@ def _made(declaration: TaskDeclaration, *, count: int, seed: int) -> list[Any]:
             found.setdefault(json.dumps(kept, sort_keys=True), kept)
 
     try:
-        collect()
+        with temporary_home():
+            collect()
     except errors.Unsatisfiable:
         return []
     return list(found.values())

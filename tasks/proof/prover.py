@@ -6,20 +6,21 @@ from typing import Any
 
 from tasks import registry
 from tasks.declaration import TaskDeclaration
+from tasks.proof import look
 from tasks.proof.evidence import Evidence
 from tasks.proof.payloads import payloads_for
 from tasks.proof.processes import NotInTimeError
 from tasks.proof.report import TaskReport, Verdict
 from tasks.proof.runner import ArrangementFailedError, Runner
 
-OWN_PREFIX = "partywall."
-"""How the names of our own jobs in a proof begin."""
+OWN_TASKS = frozenset({look.NAME, look.ASYNC_NAME})
+"""Our own jobs in a proof. By their whole names: an adopter's may begin the same."""
 
 
 def provable_tasks() -> list[TaskDeclaration]:
     """Return every declared task, by name."""
     declared = registry.declared().values()
-    return sorted((each for each in declared if not each.name.startswith(OWN_PREFIX)), key=lambda each: each.name)
+    return sorted((each for each in declared if each.name not in OWN_TASKS), key=lambda each: each.name)
 
 
 def prove(

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from db import calls
 from db.calls import Admission
-from db.context import TenantContext
+from db.context import LONGEST_CALL_SECONDS, TenantContext
 from db.errors import (
     NoTenantError,
     PartywallError,
@@ -174,3 +174,4 @@ def test_no_token_of_a_call_lives_for_longer_than_thirty_days(acme: TestTenant, 
         ).one()
 
     assert abs(int(token.split(".")[4]) - now.timestamp() - days * 86_400) < 60
+    assert LONGEST_CALL_SECONDS == 30 * 86_400

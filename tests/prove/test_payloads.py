@@ -1,10 +1,12 @@
 """What tasks are run with where nobody gives examples."""
 
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
@@ -146,6 +148,25 @@ def test_without_hypothesis_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) 
     assert payloads_for(declared(Picky, examples=[{"number": 3}]), count=1, seed=0) == [{"number": 3}]
     with pytest.raises(HypothesisMissingError, match=r"Install the extra `prove`, or give the task examples"):
         payloads_for(declared(Picky), count=1, seed=0)
+
+
+ELSEWHERE = """
+from hypothesis.configuration import storage_directory
+from tests.prove.test_payloads import Everything, declared
+from tasks.proof.payloads import payloads_for
+
+before = storage_directory("examples", intent_to_write=False).path
+assert payloads_for(declared(Everything), count=3, seed=0)
+assert storage_directory("examples", intent_to_write=False).path == before
+"""
+
+
+def test_nothing_is_left_where_it_runs_and_hypothesis_keeps_its_home(tmp_path: Path) -> None:
+    """In a process of its own: what hypothesis has worked out once, it does not write again."""
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run([sys.executable, "-c", ELSEWHERE], cwd=tmp_path, env={"PYTHONPATH": str(root)}, check=True)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_each_tenant_gets_marks_of_its_own() -> None:

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from db import calls
+from db.context import LONGEST_CALL_SECONDS
 from db.errors import NoTenantError
 from db.roles import Role
 from db.session import platform_connection
-from tasks import Job, registry, task
+from tasks import Job, registry, stamping, task
 from tasks.application import TenantCelery
-from tasks.errors import CallIdError
+from tasks.errors import CallIdError, CallTooLongError
 from tasks.headers import TENANT_HEADER, TOKEN_HEADER, tenant_of, token_of
+from tasks.holding import UNACKNOWLEDGED_SECONDS
 from tasks.publisher import publishing_as
 from tasks.settings import TaskSettings
 from tasks.signatures import plain, plain_message, single_tasks
@@ -39,6 +41,11 @@ def of_a_tenant(job: Job, payload: Nothing) -> None:
 @task("stamping.of_the_platform", tenantless=True)
 def of_the_platform() -> None:
     """Belong to nobody."""
+
+
+@task("stamping.long", time_limit_seconds=1760)
+def long_one(job: Job, payload: Nothing) -> None:
+    """Take as long as a broker waits, with what is added to every limit."""
 
 
 @shared_task(name="stamping.plain")
@@ -149,9 +156,9 @@ def test_an_id_that_is_no_uuid_is_refused(acme: TestTenant, task_id: Any) -> Non
 
 @pytest.mark.parametrize("delay", ["countdown", "eta", "eta as text"])
 def test_a_token_lives_for_as_long_after_the_delay(acme: TestTenant, delay: str) -> None:
-    eta = datetime.now(UTC) + timedelta(hours=1)
+    eta = datetime.now(UTC) + timedelta(seconds=1000)
     each: dict[str, dict[str, Any]] = {
-        "countdown": {"countdown": 3600},
+        "countdown": {"countdown": 1000},
         "eta": {"eta": eta},
         "eta as text": {"eta": eta.isoformat()},
     }
@@ -161,6 +168,79 @@ def test_a_token_lives_for_as_long_after_the_delay(acme: TestTenant, delay: str)
 
     assert abs(expiry_of(sent) - eta.timestamp() - TaskSettings.load().call_lifetime_seconds) < 60
     assert lifetime_seconds() == TaskSettings.load().call_lifetime_seconds
+
+
+def later(seconds: float) -> Any:
+    return signature("stamping.of_a_tenant", countdown=seconds)
+
+
+def test_tokens_live_until_the_last_step_of_a_chain_is_due(acme: TestTenant) -> None:
+    """Delays add up, also those of steps that enter no tenant."""
+    steps = [later(1000), signature("stamping.plain", countdown=1000), later(1000)]
+    sent = message("stamping.plain", countdown=1000, chain=steps)
+    with publishing_as(acme.context):
+        stamp(sent)
+    expiries = [expiry_of(each) for each in single_tasks(sent) if each["task"] == "stamping.of_a_tenant"]
+
+    assert len(expiries) == 2
+    assert all(abs(each - datetime.now(UTC).timestamp() - 4000 - lifetime_seconds()) < 60 for each in expiries)
+
+
+def test_a_canvas_that_outlasts_its_tokens_is_refused(acme: TestTenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stamping, "lifetime_seconds", lambda: LONGEST_CALL_SECONDS - 1500)
+    with publishing_as(acme.context):
+        stamp(message(chain=[later(700), later(700)]))
+        with pytest.raises(CallTooLongError, match=r"waits_seconds=1600.*run_at"):
+            stamp(message(chain=[later(800), later(800)]))
+
+
+# -- how long a broker waits ----------------------------------------------------------------------
+
+TOO_LONG: dict[str, dict[str, Any]] = {
+    "countdown": {"countdown": 1500},
+    "eta": {"eta": datetime.now(UTC) + timedelta(days=2)},
+    "a limit of its own": {"time_limit": 1780},
+    "link": {"link": [later(1500)]},
+    "link_error": {"link_error": [later(1500)]},
+    "chain": {"chain": [later(0), later(1500)]},
+    "chord": {"chord": later(1500)},
+    "a canvas that waits": {"link": [group(later(0), later(0)).set(countdown=1500)]},
+    "a plain step": {"chain": [later(0), signature("stamping.plain", countdown=1771)]},
+}
+
+
+@pytest.mark.parametrize("options", TOO_LONG.values(), ids=TOO_LONG)
+def test_a_call_that_would_be_delivered_twice_is_refused_and_nothing_is_published(
+    acme: TestTenant, options: dict[str, Any]
+) -> None:
+    with publishing_as(acme.context), pytest.raises(CallTooLongError, match="run_at"):
+        stamp(message(**options))
+
+
+def test_one_whose_task_may_run_for_so_long_too(acme: TestTenant) -> None:
+    with publishing_as(acme.context), pytest.raises(CallTooLongError, match="hard_limit_seconds=1770"):
+        stamp(message("stamping.long"))
+
+
+def test_what_waits_and_runs_for_just_as_long_as_a_broker_waits_is_published(acme: TestTenant) -> None:
+    with publishing_as(acme.context):
+        options = stamp(message(countdown=UNACKNOWLEDGED_SECONDS - 310 - 30, chain=[later(1400), later(1400)]))
+
+    assert token_of(options["headers"])
+
+
+def test_a_step_that_brought_its_token_along_is_looked_at_too(acme: TestTenant) -> None:
+    """As when a worker, which is in no tenant's context, publishes what follows a task."""
+    sent = message()
+    with publishing_as(acme.context):
+        stamp(sent)
+
+    with pytest.raises(CallTooLongError):
+        stamp(message(headers=sent["options"]["headers"], countdown=1500))
+
+
+def test_what_has_nothing_to_do_with_tenants_waits_as_long_as_it_likes() -> None:
+    assert stamp(message("stamping.plain", countdown=10**6))["countdown"] == 10**6
 
 
 # -- without a publisher --------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 from db.jobs import JobRow
 from tasks import AsyncJob, task
 from tests.db.notes import NoteRow
-from tests.workers.probe_tasks import Findings, Nothing, Number, RefusedError
+from tests.workers.probe_tasks import CLOSED_OVER, Closing, Findings, Nothing, Number, RefusedError
 
 NAME = __name__
 
@@ -225,3 +225,12 @@ async def gathers(job: AsyncJob, payload: Number) -> list[str]:
         return str(await job.connection.scalar(text("select partywall.current_tenant_id()")))
 
     return sorted(set(await asyncio.gather(*(ask() for _ in range(payload.value)))))
+
+
+@task("async_probe.closes", max_attempts=1)
+async def closes(job: AsyncJob, payload: Closing) -> None:
+    """Close what is the worker's to close, as the idiom of SQLAlchemy does."""
+    async with job.session if payload.what == "session" else job.connection as mine:
+        await mine.execute(CLOSED_OVER)
+        if payload.fails:
+            raise RefusedError("the secret of this tenant")

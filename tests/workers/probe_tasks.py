@@ -223,3 +223,37 @@ def reports_with_others(job: Job, payload: Nothing) -> None:
     """Report progress while every other slot does the same."""
     job.connection.execute(text("select pg_sleep(0.5)"))
     job.progress(1, 1)
+
+
+CLOSED_OVER = text("insert into app.notes (body) values ('closed over')")
+
+
+class Closing(BaseModel):
+    """What a body closes, and how it goes on inside."""
+
+    what: str
+    fails: bool = False
+
+
+@task("probe.closes", max_attempts=1)
+def closes(job: Job, payload: Closing) -> None:
+    """Close what is the worker's to close, as the idiom of SQLAlchemy does."""
+    with job.session if payload.what == "session" else job.connection as mine:
+        mine.execute(CLOSED_OVER)
+        if payload.fails:
+            raise RefusedError("the secret of this tenant")
+
+
+class UnspeakableError(Exception):
+    """It cannot even say what it is."""
+
+    retryable = False
+
+    def __str__(self) -> str:
+        raise ValueError("the secret of this tenant")
+
+
+@task("probe.unspeakable", max_attempts=1)
+def unspeakable(job: Job, payload: Nothing) -> None:
+    """Fail in a way that cannot be told."""
+    raise UnspeakableError
