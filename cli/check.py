@@ -9,13 +9,14 @@ import typer
 from cli.broker_diagnosis import diagnose_broker, diagnose_result_backend
 from cli.exit_codes import ExitCode
 from cli.output import Json, note, print_json, print_table
+from cli.task_modules import diagnose_task_modules
 from db.diagnosis import Finding, Verdict, diagnose
 from db.roles import Role
 from db.settings import DatabaseSettings
 
 
 class Part(StrEnum):
-    """What can be checked: a role's DSN, the broker, or Celery's result backend."""
+    """What can be checked: a role's DSN, the broker, Celery's result backend, or the modules that declare tasks."""
 
     MIGRATOR = Role.MIGRATOR.value
     WORKER = Role.WORKER.value
@@ -25,6 +26,7 @@ class Part(StrEnum):
     OPERATOR = Role.OPERATOR.value
     BROKER = "broker"
     RESULT_BACKEND = "result-backend"
+    TASKS = "tasks"
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +46,7 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say in plain words what is wrong with each role's DSN, the broker, and the result backend if there is one.
+    """Say in plain words what is wrong with the DSNs, broker, result backend (if there is one) and task modules.
 
     Asks only, changes nothing. Exit code 0: nothing fails; 1: something does.
 
@@ -86,6 +88,8 @@ def _examine(parts: list[Part] | None) -> list[tuple[str, list[Finding]]]:
                 return diagnose_broker(broker)
             case Part.RESULT_BACKEND:
                 return diagnose_result_backend(results)
+            case Part.TASKS:
+                return diagnose_task_modules()
             case _:
                 return diagnose(Role(part.value), databases)
 

@@ -12,6 +12,7 @@ import typer
 from cli.database import operator_connection
 from cli.errors import BadInputError
 from cli.output import Json, print_json, say
+from cli.task_modules import load_task_modules
 from db.context import TenantContext
 from db.roles import Role
 from db.session import tenant_session
@@ -52,8 +53,8 @@ def _enqueue(context: TenantContext, task: str, payload: Any, run_at: datetime |
     from tasks import producing, registry
     from tasks.errors import PayloadInvalidError, UnknownTaskError
 
+    load_task_modules()
     try:
-        registry.load()
         with tenant_session(context, role=Role.OPERATOR) as session:
             return producing.enqueue(session, task, payload, run_at=run_at)
     except UnknownTaskError as error:
@@ -62,11 +63,6 @@ def _enqueue(context: TenantContext, task: str, payload: Any, run_at: datetime |
     except PayloadInvalidError as error:
         wrong = "; ".join(f"{each.pointer or 'the whole'}: {each.detail}" for each in error.errors)
         raise BadInputError(f"the payload does not fit {task}: {wrong}") from None
-    except (ImportError, SyntaxError) as error:
-        raise BadInputError(
-            f"a module of PARTYWALL_TASK_MODULES cannot be imported: {error}",
-            hint="Correct the setting or the module, or install what it needs.",
-        ) from error
 
 
 def _payload(given: str) -> Any:

@@ -11,6 +11,10 @@ class TaskDeclarationError(PartywallError):
     """The task cannot be declared like this."""
 
 
+class TaskModuleError(PartywallError):
+    """A module of PARTYWALL_TASK_MODULES cannot be imported."""
+
+
 class UnknownTaskError(PartywallError):
     """No task that can be enqueued has this name."""
 

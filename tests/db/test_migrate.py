@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from cli.stack.postgres import EmbeddedPostgres
@@ -28,10 +28,10 @@ from db.migration_lock import LOCK_KEY
 from db.revisions import head_revision
 from db.roles import Role
 from db.schema import require_current
-from db.session import platform_connection
+from db.session import platform_connection, tenant_session
 from db.sql_files import AppSqlFolderMissingError
 from tests.audit.zoo.platform import BELIEVES_ANYBODY
-from tests.databases import PASSWORD, Database, drop
+from tests.databases import PASSWORD, Database, drop, make_tenant
 
 
 @pytest.fixture
@@ -243,6 +243,23 @@ def test_a_refused_file_is_named_with_its_line(own_database: Database, sql_folde
 
     with pytest.raises(MigrationFailedError, match=r"app/9001_typo\.sql:3"):
         migrate_it(own_database)
+
+
+def test_a_file_that_changes_tenants_rows_is_told_how(own_database: Database, sql_folder: Path) -> None:
+    with tenant_session(make_tenant("acme").context, role=Role.WORKER) as session:
+        session.execute(text("insert into app.files (name, size_bytes, sha256) values ('a', 0, repeat('0', 64))"))
+    change = "update app.files set name = 'b';"
+    (sql_folder / "app/9001_rename.sql").write_text(change)
+
+    with pytest.raises(MigrationFailedError, match=r"app\.NAME no force row level security") as refused:
+        migrate_it(own_database)
+    assert "tenant_session" not in str(refused.value)
+
+    (sql_folder / "app/9001_rename.sql").write_text(
+        f"alter table app.files no force row level security; {change} select partywall.protect('app.files');"
+    )
+    assert migrate_it(own_database) == ["app/9001_rename.sql"]
+    assert own_database.ask("select name from app.files") == [("b",)]
 
 
 @pytest.mark.parametrize(
