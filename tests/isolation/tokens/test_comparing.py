@@ -70,7 +70,7 @@ NOT_COMPARING = {
     "partywall.revoke_api_key(text)",
     "partywall.rotate_signing_key()",
 }
-"""Those that make a proof, hand it on, or look at what it says once it is proven; and one that makes numbers of names."""
+"""Those that make a proof, hand it on, or look at what it says once it is proven; one makes numbers of names."""
 
 
 def make_all_digests_equal(database: Database, function: str) -> None:
