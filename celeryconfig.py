@@ -17,8 +17,9 @@ imports = _settings.module_names
 task_serializer = "json"  # ids and a nonce; nothing that needs more
 accept_content = ["json"]  # pickle from a broker is remote code execution
 # Results live in PostgreSQL under row-level security: no second store to leak. Chords need one, so it can be had.
-result_backend = _settings.result_backend_url.get_secret_value() if _settings.result_backend_url else None
-task_ignore_result = result_backend is None  # so nothing waits for a backend that is not there
+_results = _settings.result_backend_url
+result_backend = _results.get_secret_value() if _results else "tasks.no_results:NoResults"
+task_ignore_result = _results is None  # so nothing waits for a backend that is not there
 result_expires = 3600  # what a canvas passes on is read at once, or never
 task_default_queue = _settings.queue_names[0]  # Celery's own "celery" is served by nobody
 task_queues = [Queue(name) for name in (*_settings.queue_names, PLATFORM_QUEUE)]  # what a worker without -Q serves

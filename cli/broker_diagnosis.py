@@ -1,4 +1,4 @@
-"""What is wrong with the broker, in plain words: `partywall check` asks, nothing is changed."""
+"""What is wrong with broker and result backend, in plain words: `partywall check` asks, nothing is changed."""
 
 import re
 import socket
@@ -14,11 +14,12 @@ from redis.retry import Retry
 from db.diagnosis import Finding, Verdict
 
 SETTING = "PARTYWALL_BROKER_URL"
+RESULTS_SETTING = "PARTYWALL_RESULT_BACKEND_URL"
 OLDEST_REDIS = (6, 2)
 TIMEOUT_SECONDS = 5
 DEFAULT_PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
 
-_ADDRESS = f"Correct host and port of {SETTING}, or start the broker there."
+_REDIS = "Put redis://:password@host:port/0 into"
 _SPELLING = (
     "Write it as redis://:password@host:port/0 or amqp://login:password@host:port/vhost, "
     "and @ : / ? # % in a password as %40 %3A %2F %3F %23 %25."
@@ -35,17 +36,36 @@ def diagnose_broker(url: str | None) -> list[Finding]:
         scheme, host, port = _parts(url)
         if scheme.startswith("amqp"):
             return [_knock(host, port)]
-        return _ask(_client(url), f"{host}:{port}", has_password=bool(urlsplit(url).password))
+        return _diagnose_redis(url, SETTING)
     except ValueError:
         # Not repeated: a password may stand in it.
         return [Finding(Verdict.FAIL, f"{SETTING} is not the address of a broker", _SPELLING)]
 
 
-def judge_redis(info: dict[str, Any] | None) -> Iterator[Finding]:
+def diagnose_result_backend(url: str | None) -> list[Finding]:
+    """Return everything found about the result backend's address; one `ok` first when nothing fails."""
+    if not url:
+        return [Finding(Verdict.OK, "there is none: no result leaves PostgreSQL, and chords are refused")]
+    scheme = url.partition("://")[0]
+    if scheme in ("rpc", "amqp", "amqps"):
+        return [
+            Finding(Verdict.FAIL, f"{scheme}:// cannot hold the results of a chord", f"{_REDIS} {RESULTS_SETTING}.")
+        ]
+    if scheme not in ("redis", "rediss"):
+        return [Finding(Verdict.WARN, f"whether a result backend that is no Redis ({scheme}) answers was not tried")]
+    try:
+        return _diagnose_redis(url, RESULTS_SETTING)
+    except ValueError:
+        return [
+            Finding(Verdict.FAIL, f"{RESULTS_SETTING} is not the address of a Redis", f"{_REDIS} {RESULTS_SETTING}.")
+        ]
+
+
+def judge_redis(info: dict[str, Any] | None, *, setting: str = SETTING) -> Iterator[Finding]:
     """Yield what is wrong with a server, by what it says of itself in INFO; None when it does not say."""
     if info is None:
         yield Finding(
-            Verdict.WARN, "the broker tells neither version nor settings (INFO refused)", "Allow it the command INFO."
+            Verdict.WARN, "the server tells neither version nor settings (INFO refused)", "Allow it the command INFO."
         )
         return
     version = str(info.get("redis_version", "0"))
@@ -55,12 +75,12 @@ def judge_redis(info: dict[str, Any] | None) -> Iterator[Finding]:
     if policy not in (None, "noeviction"):
         yield Finding(
             Verdict.FAIL,
-            f"maxmemory-policy is {policy}: a full Redis would drop messages silently",
+            f"maxmemory-policy is {policy}: a full Redis would drop what it holds silently",
             "config set maxmemory-policy noeviction, and in redis.conf.",
         )
     if info.get("role") in ("slave", "replica"):
         yield Finding(
-            Verdict.FAIL, "this Redis is a replica: nothing can be sent there", f"Name the primary in {SETTING}."
+            Verdict.FAIL, "this Redis is a replica: nothing can be sent there", f"Name the primary in {setting}."
         )
 
 
@@ -76,17 +96,22 @@ def _parts(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS[parts.scheme]
 
 
-def _ask(client: redis.Redis, address: str, *, has_password: bool) -> list[Finding]:
+def _diagnose_redis(url: str, setting: str) -> list[Finding]:
+    _, host, port = _parts(url)
+    return _ask(_client(url), f"{host}:{port}", setting, has_password=bool(urlsplit(url).password))
+
+
+def _ask(client: redis.Redis, address: str, setting: str, *, has_password: bool) -> list[Finding]:
     try:
         client.ping()
         info = _info(client)
     except TypeError as error:  # how redis-py refuses a parameter that it does not know
-        return [Finding(Verdict.FAIL, f"{SETTING}: {str(error).rpartition('() ')[2]}", "Correct the part after the ?.")]
+        return [Finding(Verdict.FAIL, f"{setting}: {str(error).rpartition('() ')[2]}", "Correct the part after the ?.")]
     except redis.RedisError as error:
-        return [_refused(error, address, has_password=has_password)]
+        return [_refused(error, address, setting, has_password=has_password)]
     finally:
         client.close()
-    found = list(judge_redis(info))
+    found = list(judge_redis(info, setting=setting))
     if any(finding.verdict is Verdict.FAIL for finding in found):
         return found
     return [Finding(Verdict.OK, f"{address}, {_product(info)}"), *found]
@@ -114,30 +139,30 @@ def _info(client: redis.Redis) -> dict[str, Any] | None:
 
 def _product(info: dict[str, Any] | None) -> str:
     if info is None:
-        return "a broker"
+        return "a Redis"
     if "valkey_version" in info:
         return f"Valkey {info['valkey_version']}"
     return f"Redis {info.get('redis_version')}"
 
 
-def _refused(error: redis.RedisError, address: str, *, has_password: bool) -> Finding:
+def _refused(error: redis.RedisError, address: str, setting: str, *, has_password: bool) -> Finding:
     cause = error.__cause__ or error.__context__
     match error, cause:
         case redis.AuthenticationError(), _:
             words = "refused the password" if has_password else "asks for a password and there is none"
-            return Finding(Verdict.FAIL, f"{address} {words}", f"Correct the password in {SETTING}.")
+            return Finding(Verdict.FAIL, f"{address} {words}", f"Correct the password in {setting}.")
         case redis.BusyLoadingError(), _:
             return Finding(Verdict.FAIL, f"Redis at {address} is still loading its data", "Try again in a moment.")
         case redis.TimeoutError(), _:
-            fix = f"Correct host and port of {SETTING}; look for a firewall in between, or for TLS (rediss://)."
+            fix = f"Correct host and port of {setting}; look for a firewall in between, or for TLS (rediss://)."
             return Finding(Verdict.FAIL, f"no answer from {address} in time", fix)
         case redis.ConnectionError(), ssl.SSLError():
-            fix = f"Correct redis:// or rediss:// and the certificates in {SETTING}."
-            return Finding(Verdict.FAIL, f"{address} and {SETTING} disagree about TLS", fix)
+            fix = f"Correct redis:// or rediss:// and the certificates in {setting}."
+            return Finding(Verdict.FAIL, f"{address} and {setting} disagree about TLS", fix)
         case redis.ConnectionError(), OSError():
-            return _unreachable(cause, address)
+            return _unreachable(cause, address, setting)
         case _:
-            return Finding(Verdict.FAIL, f"what answers at {address} said: {error}", f"Correct {SETTING}.")
+            return Finding(Verdict.FAIL, f"what answers at {address} said: {error}", f"Correct {setting}.")
 
 
 def _knock(host: str, port: int) -> Finding:
@@ -145,20 +170,21 @@ def _knock(host: str, port: int) -> Finding:
     try:
         socket.create_connection((host, port), timeout=TIMEOUT_SECONDS).close()
     except OSError as error:
-        return _unreachable(error, f"{host}:{port}")
+        return _unreachable(error, f"{host}:{port}", SETTING)
     return Finding(
         Verdict.WARN, f"something listens at {host}:{port}; that it is a broker and lets us in was not tried"
     )
 
 
-def _unreachable(error: OSError, address: str) -> Finding:
+def _unreachable(error: OSError, address: str, setting: str) -> Finding:
+    correct = f"Correct host and port of {setting}, or start the server there."
     match error:
         case socket.gaierror():
-            fix = f"Correct the host in {SETTING}, or look into DNS."
+            fix = f"Correct the host in {setting}, or look into DNS."
             return Finding(Verdict.FAIL, f"the host of {address} has no address", fix)
         case ConnectionRefusedError():
-            return Finding(Verdict.FAIL, f"nothing listens at {address}", _ADDRESS)
+            return Finding(Verdict.FAIL, f"nothing listens at {address}", correct)
         case TimeoutError():
-            return Finding(Verdict.FAIL, f"no answer from {address} in time", _ADDRESS)
+            return Finding(Verdict.FAIL, f"no answer from {address} in time", correct)
         case _:
-            return Finding(Verdict.FAIL, f"{address}: {error.strerror or error}", _ADDRESS)
+            return Finding(Verdict.FAIL, f"{address}: {error.strerror or error}", correct)

@@ -6,16 +6,17 @@ from typing import Annotated
 
 import typer
 
-from cli.broker_diagnosis import diagnose_broker
+from cli.broker_diagnosis import diagnose_broker, diagnose_result_backend
 from cli.exit_codes import ExitCode
 from cli.output import Json, note, print_json, print_table
+from cli.task_modules import diagnose_task_modules
 from db.diagnosis import Finding, Verdict, diagnose
 from db.roles import Role
 from db.settings import DatabaseSettings
 
 
 class Part(StrEnum):
-    """What can be checked: a role's DSN, or the broker."""
+    """What can be checked: a role's DSN, the broker, Celery's result backend, or the modules that declare tasks."""
 
     MIGRATOR = Role.MIGRATOR.value
     WORKER = Role.WORKER.value
@@ -24,6 +25,8 @@ class Part(StrEnum):
     SCHEDULER = Role.SCHEDULER.value
     OPERATOR = Role.OPERATOR.value
     BROKER = "broker"
+    RESULT_BACKEND = "result-backend"
+    TASKS = "tasks"
 
 
 def register(app: typer.Typer) -> None:
@@ -43,13 +46,13 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say in plain words what is wrong with each role's DSN and with the broker.
+    """Say in plain words what is wrong with the DSNs, broker, result backend (if there is one) and task modules.
 
     Asks only, changes nothing. Exit code 0: nothing fails; 1: something does.
 
     Example: partywall check worker broker
     """
-    found = [(part, finding) for part, findings in _examine(parts or list(Part)) for finding in findings]
+    found = [(part, finding) for part, findings in _examine(parts) for finding in findings]
     failures = sum(finding.verdict is Verdict.FAIL for _, finding in found)
     if as_json:
         checks = [
@@ -72,17 +75,26 @@ def _print_findings(found: list[tuple[str, Finding]]) -> None:
     print_table(columns, rows, empty="")
 
 
-def _examine(parts: list[Part]) -> list[tuple[str, list[Finding]]]:
+def _examine(parts: list[Part] | None) -> list[tuple[str, list[Finding]]]:
     # Brings Celery along, half a second that no other command should wait for.
     from tasks.settings import TaskSettings
 
-    databases, broker_url = DatabaseSettings.load(), TaskSettings.load().broker_url
+    databases, tasks = DatabaseSettings.load(), TaskSettings.load()
+    broker, results = (url.get_secret_value() if url else None for url in (tasks.broker_url, tasks.result_backend_url))
 
     def examine(part: Part) -> list[Finding]:
-        if part is Part.BROKER:
-            return diagnose_broker(broker_url.get_secret_value() if broker_url else None)
-        return diagnose(Role(part.value), databases)
+        match part:
+            case Part.BROKER:
+                return diagnose_broker(broker)
+            case Part.RESULT_BACKEND:
+                return diagnose_result_backend(results)
+            case Part.TASKS:
+                return diagnose_task_modules()
+            case _:
+                return diagnose(Role(part.value), databases)
 
+    # One that is not there is nothing wrong: who asked for everything does not hear of it.
+    chosen = parts or [part for part in Part if part is not Part.RESULT_BACKEND or results]
     # At once: a host that does not answer costs its timeout for each.
     with ThreadPoolExecutor(max_workers=len(Part)) as threads:
-        return list(zip([part.value for part in parts], threads.map(examine, parts), strict=True))
+        return list(zip([part.value for part in chosen], threads.map(examine, chosen), strict=True))

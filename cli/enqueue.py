@@ -11,6 +11,7 @@ from cli.database import operator_connection
 from cli.errors import BadInputError
 from cli.moments import moment
 from cli.output import Json, note, print_json, say
+from cli.task_modules import load_task_modules
 from db.accepting import Accepted, IfLive, Wishes
 from db.context import TenantContext
 from db.roles import Role
@@ -83,8 +84,8 @@ def _enqueue(context: TenantContext, task: str, payload: Any, wishes: Wishes) ->
     from tasks import producing, registry
     from tasks.errors import PayloadInvalidError, UnknownTaskError
 
+    load_task_modules()
     try:
-        registry.load()
         with tenant_session(context, role=Role.OPERATOR) as session:
             return producing.accept(session, task, payload, wishes=wishes)
     except UnknownTaskError as error:
@@ -93,11 +94,6 @@ def _enqueue(context: TenantContext, task: str, payload: Any, wishes: Wishes) ->
     except PayloadInvalidError as error:
         wrong = "; ".join(f"{each.pointer or 'the whole'}: {each.detail}" for each in error.errors)
         raise BadInputError(f"the payload does not fit {task}: {wrong}") from None
-    except (ImportError, SyntaxError) as error:
-        raise BadInputError(
-            f"a module of PARTYWALL_TASK_MODULES cannot be imported: {error}",
-            hint="Correct the setting or the module, or install what it needs.",
-        ) from error
 
 
 def _payload(given: str) -> Any:

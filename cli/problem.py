@@ -16,6 +16,7 @@ from db.audit.probe.login import ProbeLoginError
 from db.dsn import DsnInvalidError
 from db.errors import PartywallError
 from db.reachability import why_unreachable
+from db.sql_files import AppSqlFolderMissingError
 
 CHECK = "To see what is wrong with each setting, run: partywall check"
 
@@ -36,6 +37,7 @@ _EXIT_CODES: dict[type[PartywallError], ExitCode] = {
     ProbeLoginError: ExitCode.USAGE,
     RefusedError: ExitCode.REFUSED,
     DsnInvalidError: ExitCode.USAGE,
+    AppSqlFolderMissingError: ExitCode.USAGE,
     errors.SettingMissingError: ExitCode.USAGE,
     errors.PayloadTooLargeError: ExitCode.USAGE,
     errors.PayloadUnstorableError: ExitCode.USAGE,

@@ -19,6 +19,7 @@ from db.reachability import why_unreachable
 from db.roles import Role
 from db.schema import require_current
 from db.settings import DatabaseSettings
+from db.sql_files import AppSqlFolderMissingError
 
 OLDEST_POSTGRES = 15
 NEWEST_POSTGRES = 18
@@ -161,7 +162,7 @@ def _judge_schema(connection: Connection, login: Login, role: Role) -> list[Find
         return [Finding(Verdict.FAIL, words, _MIGRATE)] if login.login == role.login else []
     try:
         require_current(connection)
-    except (SchemaOlderError, SchemaNewerError) as error:
+    except (SchemaOlderError, SchemaNewerError, AppSqlFolderMissingError) as error:
         which = ", ".join(f"{name} {value}" for name, value in error.facts.items())
         return [Finding(Verdict.FAIL, f"{error.message[:1].lower()}{error.message[1:]} ({which})", error.hint)]
     return []

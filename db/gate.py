@@ -30,6 +30,7 @@ def require_fit(role: Role) -> None:
     Raises:
         SettingMissingError, DsnInvalidError: the role's DSN is not set, or none.
         LoginUnfitError: the login is another role's, stands above row-level security, owns something or is two roles.
+        AppSqlFolderMissingError: the folder of the adopter's migrations is not there.
         SchemaOlderError, SchemaNewerError, AppliedFileChangedError: the database is not of this code's age.
         WallBrokenError: an audit as this login has a critical finding; or a pooler in between keeps what sessions hold,
             or was not seen to reset them.

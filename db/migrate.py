@@ -60,6 +60,7 @@ def migrate(migrator_url: str, *, wait_seconds: float = 120.0) -> MigrationRepor
         WallBrokenError: an audit finds a hole in the adopter's schemas, or the guard refuses something.
         AppliedFileChangedError: a file of `sql/app/` was changed after it had run here.
         SchemaNewerError: newer code has migrated the database.
+        AppSqlFolderMissingError: PARTYWALL_APP_SQL_FOLDER is not there; nothing was done.
     """
     with bare_connection(migrator_url) as connection:
         acquire_lock(connection, wait_seconds=wait_seconds)

@@ -14,6 +14,10 @@ class SameNameError(PartywallError):
     """Two migrations have the same name."""
 
 
+class AppSqlFolderMissingError(PartywallError):
+    """PARTYWALL_APP_SQL_FOLDER names a folder that is not there."""
+
+
 @dataclass(frozen=True, slots=True)
 class SqlFile:
     """One file. `path` is relative to `sql/`: `functions/claim.sql`."""
@@ -43,12 +47,17 @@ def app_migrations() -> list[SqlFile]:
     They stand in `sql/app/` and in the folder that `PARTYWALL_APP_SQL_FOLDER` names.
 
     Raises:
+        AppSqlFolderMissingError: it is not there. Taken for an empty one, its files would seem to be newer code's.
         SameNameError: both folders have a file of the same name.
     """
     ours = files_in("app")
     folder = DatabaseSettings.load().app_sql_folder
     if folder is None:
         return ours
+    if not folder.is_dir():
+        raise AppSqlFolderMissingError(
+            folder=folder.absolute(), hint="Correct the setting; a relative path starts where the command is run."
+        )
     theirs = [SqlFile(path=f"app/{path.name}", text=_text(path)) for path in sorted(folder.glob("*.sql"))]
     twice = {file.path for file in ours} & {file.path for file in theirs}
     if twice:

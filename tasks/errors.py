@@ -11,6 +11,10 @@ class TaskDeclarationError(PartywallError):
     """The task cannot be declared like this."""
 
 
+class TaskModuleError(PartywallError):
+    """A module of PARTYWALL_TASK_MODULES cannot be imported."""
+
+
 class UnknownTaskError(PartywallError):
     """No task that can be enqueued has this name."""
 
@@ -93,6 +97,12 @@ class BodyCancelledError(PartywallError):
 
 class NotInACallError(PartywallError):
     """A call has no job's row."""
+
+    retryable: ClassVar[bool] = False
+
+
+class ResultBackendMissingError(PartywallError):
+    """A chord needs a result backend, and there is none."""
 
     retryable: ClassVar[bool] = False
 

@@ -32,7 +32,8 @@ class PruneReport(BaseModel):
     pruned: int
 
 
-@task("maintenance.prune_jobs", max_attempts=3, time_limit_seconds=300)
+# For deleted tenants, too: their jobs hold payloads and results that have to go. An operator starts it for them.
+@task("maintenance.prune_jobs", max_attempts=3, time_limit_seconds=300, runs_for_deleted=True)
 def prune_jobs(job: Job, payload: PruneJobs) -> PruneReport:
     """Delete the tenant's finished jobs that are older than its retention."""
     pruned = int(job.state["pruned"]) if job.state else 0

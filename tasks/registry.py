@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
 
+from db.errors import PartywallError
 from tasks.declaration import TaskDeclaration
-from tasks.errors import TaskDeclarationError, UnknownTaskError
+from tasks.errors import TaskDeclarationError, TaskModuleError, UnknownTaskError
 from tasks.settings import TaskSettings
 
 PLATFORM_QUEUE = "platform"
@@ -15,9 +16,24 @@ _declared: dict[str, TaskDeclaration] = {}
 
 
 def load() -> None:
-    """Import the modules named by `PARTYWALL_TASK_MODULES`, so that their tasks are declared."""
+    """Import the modules named by `PARTYWALL_TASK_MODULES`, so that their tasks are declared.
+
+    Raises:
+        TaskModuleError: one cannot be imported.
+        TaskDeclarationError: one declares a task in a way that it cannot.
+    """
     for module in TaskSettings.load().module_names:
-        import_module(module)
+        try:
+            import_module(module)
+        except PartywallError:
+            raise
+        except Exception as error:
+            # An edge: the module is the adopter's, and whatever it raises says what is wrong with it.
+            raise TaskModuleError(
+                module=module,
+                error=f"{type(error).__name__}: {error}",
+                hint="Correct the setting or the module, or install what it needs.",
+            ) from error
 
 
 def declare(declaration: TaskDeclaration, *, module: str) -> None:

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import pytest
 import structlog
 
+from db import sql_files
 from db.engine import dispose_engines
 from db.jobs import JobRow
 from tasks import registry
@@ -88,6 +89,8 @@ def partywall(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFact
             patch.setenv("PARTYWALL_TASK_MODULES", ",".join(modules))
         if folder:
             patch.setenv("PARTYWALL_APP_SQL_FOLDER", str(pytestconfig.rootpath / folder))
+        # Also what the servers need, and would say from a process of their own.
+        sql_files.app_migrations()
         with _servers() as settings:
             for name, value in settings.items():
                 patch.setenv(name, value)

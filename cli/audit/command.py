@@ -12,6 +12,7 @@ from cli.audit.screen import show
 from cli.errors import BadInputError
 from cli.exit_codes import ExitCode
 from cli.output import Json, print_json
+from db import guard
 from db.audit import AuditReport, Severity, audit
 from db.audit.fixing import Repair, fix_database
 from db.audit.probe import ProbeReport, probe_database
@@ -19,9 +20,6 @@ from db.bare_connection import bare_connection
 from db.dsn import Dsn, setting_name
 from db.roles import Role
 from db.settings import DatabaseSettings
-
-_SCHEMAS = ("app", "partywall")
-"""The adopter's, and the platform's own: their jobs are tenants' rows, too."""
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +33,7 @@ def audit_database(
         typer.Option(
             "--schema",
             metavar="NAME",
-            help="A schema with tenants' tables; app and partywall if left out.",
+            help="A schema with tenants' tables; partywall and app (with the guard: what it watches) if left out.",
             show_default=False,
         ),
     ] = None,
@@ -65,7 +63,7 @@ def audit_database(
     """
     if as_json and as_sarif:
         raise BadInputError("--json and --sarif are two answers", hint="Ask for one of them.")
-    asked = _Asked(schemas or _SCHEMAS, roles or None, database_url)
+    asked = _Asked(schemas or None, roles or None, database_url)
     repairs, report = _fixed(asked) if fix else ([], _audited(asked))
     probes = _probed(asked, report) if probe else []
     for each in probes:
@@ -82,7 +80,8 @@ def audit_database(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    schemas: Sequence[str]
+    schemas: Sequence[str] | None
+    """None: every schema that holds tenants' rows, as the database says."""
     roles: Sequence[str] | None
     database_url: str | None
 
@@ -95,7 +94,7 @@ class _Asked:
 
 def _audited(asked: _Asked) -> AuditReport:
     with bare_connection(asked.url(Role.OPERATOR)) as connection:
-        return audit(connection, schemas=asked.schemas, roles=asked.roles)
+        return audit(connection, schemas=asked.schemas or guard.walled_schemas(connection), roles=asked.roles)
 
 
 def _fixed(asked: _Asked) -> tuple[list[Repair], AuditReport]:
@@ -108,7 +107,7 @@ def _probed(asked: _Asked, report: AuditReport) -> list[ProbeReport]:
     logins: Sequence[str | None] = asked.roles or [None]
     return [
         probe_database(
-            asked.url(Role.WORKER), operator, login=login, schemas=asked.schemas, exemptions=report.exemptions
+            asked.url(Role.WORKER), operator, login=login, schemas=report.schemas, exemptions=report.exemptions
         )
         for login in logins
     ]

@@ -14,6 +14,7 @@ from cli.interruption import interrupted_once
 from cli.output import Json, err, note, print_json
 from cli.prove.outcome import Outcome
 from cli.prove.servers import servers
+from cli.task_modules import load_task_modules
 
 if TYPE_CHECKING:
     from tasks.declaration import TaskDeclaration
@@ -97,16 +98,9 @@ def _prove(names: Sequence[str], *, examples: int, seed: int, erases: bool) -> O
 
 
 def _chosen(names: Sequence[str]) -> "Sequence[TaskDeclaration]":
-    from tasks import registry
     from tasks.proof.prover import provable_tasks
 
-    try:
-        registry.load()
-    except (ImportError, SyntaxError) as error:
-        raise BadInputError(
-            f"a module of PARTYWALL_TASK_MODULES cannot be imported: {error}",
-            hint="Correct the setting or the module, or install what it needs.",
-        ) from error
+    load_task_modules()
     there = {declaration.name: declaration for declaration in provable_tasks()}
     unknown = [name for name in names if name not in there]
     if unknown:

@@ -1,12 +1,14 @@
 """One `up`, thought through: which servers, on which ports, under which passwords, in which order."""
 
 import os
+from pathlib import Path
 
 from cli.stack.broker import Broker, BrokerKind
 from cli.stack.home import Home
 from cli.stack.own_servers import (
     ADMIN_VARIABLE,
     BROKER_VARIABLE,
+    RESULT_BACKEND_VARIABLE,
     OwnServers,
     without_credentials,
 )
@@ -19,7 +21,13 @@ from db import migrate
 from db.dsn import setting_name
 from db.roles import Role
 
-TASK_VARIABLES = ("PARTYWALL_TASK_MODULES", "PARTYWALL_QUEUES", "PARTYWALL_APP_SQL_FOLDER")
+_SQL_FOLDER = "PARTYWALL_APP_SQL_FOLDER"
+TASK_VARIABLES = (
+    "PARTYWALL_TASK_MODULES",
+    "PARTYWALL_QUEUES",
+    _SQL_FOLDER,
+    RESULT_BACKEND_VARIABLE,
+)
 
 
 class Plan:
@@ -108,6 +116,9 @@ class Plan:
         }
         # What the processes were told about tasks, the commands beside them have to know too.
         settings |= {name: os.environ[name] for name in TASK_VARIABLES if name in os.environ}
+        if settings.get(_SQL_FOLDER):
+            # They run elsewhere: to them a relative path is another folder.
+            settings[_SQL_FOLDER] = str(Path(settings[_SQL_FOLDER]).absolute())
         if self._postgres is not None:
             settings[ADMIN_VARIABLE] = self._postgres.admin_url()
             settings |= {setting_name(role): self._database_url(self._postgres, role) for role in Role}

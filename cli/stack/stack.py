@@ -11,6 +11,7 @@ from cli.stack.home_lock import home_lock
 from cli.stack.plan import Plan
 from cli.stack.supervision import OnStep, Supervision
 from cli.stack.supervisor_client import ProcessStatus
+from cli.task_modules import load_task_modules
 
 PROCESSES = ("postgres", "broker", "api", "dispatcher", "reaper", "worker", "beat", "flower")
 SERVERS = ("postgres", "broker")
@@ -44,6 +45,7 @@ class Stack:
 
         Raises:
             StackAlreadyRunningError: one runs from this home.
+            BadInputError: a module of tasks is not fit to be imported; nothing was started.
             StackStartError: a process did not come up; all others have been stopped again.
         """
         # Before waiting for anything, and again below, once nobody else can start one.
@@ -52,8 +54,13 @@ class Stack:
         with home_lock(self.home):
             self._refuse_if_running()
             self._supervision.sweep(on_step)
+            plan = Plan(self.home, durable=self._durable)
+            # First, so that what an earlier `up` was told about tasks counts for nothing any more.
+            self.home.write_settings(plan.settings())
+            if "worker" in processes:
+                load_task_modules()
             try:
-                return self._start(Plan(self.home, durable=self._durable), processes, on_step)
+                return self._start(plan, processes, on_step)
             except BaseException:  # Ctrl-C as well: half a stack is worse than none
                 try:
                     on_step("stopping what was started")
@@ -117,7 +124,6 @@ class Stack:
         self._supervision.launch(programs, addresses=addresses, environment=environment)
         for server in SERVERS:
             self._supervision.start([program for program in programs if program.name == server], on_step)
-        self.home.write_settings(settings)
         if "postgres" in processes:
             plan.migrate(on_step)
         self._supervision.start([program for program in programs if program.name not in SERVERS], on_step)

@@ -17,7 +17,7 @@ from pathlib import Path
 from cli.interruption import interrupted_once
 from cli.stack.broker import Broker
 from cli.stack.home import Home
-from cli.stack.own_servers import ADMIN_VARIABLE, BROKER_VARIABLE, OwnServers
+from cli.stack.own_servers import ADMIN_VARIABLE, BROKER_VARIABLE, RESULT_BACKEND_VARIABLE, OwnServers
 from cli.stack.ports import any_free_port
 from cli.stack.postgres import EmbeddedPostgres
 from db import migrate
@@ -50,7 +50,10 @@ def throwaway_servers(given: OwnServers, on_step: OnStep) -> Iterator[Mapping[st
             settings |= stack.enter_context(_database(directory, on_step))
         if given.broker is None:
             broker = Broker(directory / "broker", any_free_port(), secrets.token_urlsafe(16))
-            settings[BROKER_VARIABLE] = stack.enter_context(broker.running()).url
+            # Chords are run, too. A backend of your own gets nothing of what a run is made of.
+            settings |= dict.fromkeys(
+                (BROKER_VARIABLE, RESULT_BACKEND_VARIABLE), stack.enter_context(broker.running()).url
+            )
             on_step(f"a broker is running ({broker.kind.value})")
         yield settings
 

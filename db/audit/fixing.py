@@ -7,6 +7,7 @@ from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from db import guard
 from db.audit.auditing import audit
 from db.audit.finding import AuditReport, Finding
 from db.bare_connection import bare_connection
@@ -23,9 +24,11 @@ class Repair:
 
 
 def fix_database(
-    migrator_url: str, *, schemas: Sequence[str], roles: Sequence[str] | None, wait_seconds: float = 120.0
+    migrator_url: str, *, schemas: Sequence[str] | None, roles: Sequence[str] | None, wait_seconds: float = 120.0
 ) -> tuple[list[Repair], AuditReport]:
     """Run every fix that the owner of the tables may run, in one transaction; return them and what is still found.
+
+    `schemas` are the ones to mend, by default every one that holds tenants' rows: see `guard.walled_schemas()`.
 
     Raises:
         MigrationBusyError: a migration held the lock for `wait_seconds`.
@@ -35,6 +38,7 @@ def fix_database(
         acquire_lock(connection, wait_seconds=wait_seconds)
         connection.execute(text("set local role partywall_owner"))
         connection.execute(text("set local lock_timeout = '4s'"))
+        schemas = schemas or guard.walled_schemas(connection)
         repairs = fix(connection, audit(connection, schemas=schemas, roles=roles).findings)
         report = audit(connection, schemas=schemas, roles=roles)
         connection.commit()

@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from db import sql_files
-from db.errors import MigrationFailedError
+from db.errors import MigrationFailedError, NoTenantError
 from db.sql_files import SqlFile
 
 
@@ -29,8 +29,17 @@ def execute(connection: Connection, file: SqlFile) -> None:
         position = diagnosis.statement_position
         # PostgreSQL counts characters from 1 and knows no lines.
         line = file.text.count("\n", 0, int(position) - 1) + 1 if position else None
+        # What the database advises who enters no tenant is for tasks.
+        advice = _FOR_ALL_TENANTS if diagnosis.sqlstate == NoTenantError.sqlstate else diagnosis.message_hint
         raise MigrationFailedError(
             diagnosis.message_primary,
             file=f"{file.path}:{line}" if line else file.path,
-            hint=diagnosis.message_hint or "Nothing was changed. Mend the file and migrate again.",
+            hint=advice or "Nothing was changed. Mend the file and migrate again.",
         ) from error
+
+
+_FOR_ALL_TENANTS = (
+    "Nothing was changed. A migration is nobody's tenant: to change the rows of all, write "
+    "`alter table app.NAME no force row level security;` before and `select partywall.protect('app.NAME');` after, "
+    "in the same file, and name tenant_id in what you insert."
+)

@@ -159,7 +159,10 @@ begin
             then 'is a foreign table, and no policy can stand before it'
             else 'has no column "tenant_id uuid not null"'
         end;
-        fix := format(
+        fix := case when it.relkind <> 'f' then format(
+            'Put "tenant_id uuid not null default partywall.current_tenant_id()" first in its primary key, '
+            'and run "select partywall.protect(%L);". ', shown
+        ) else '' end || format(
             'If all tenants may share it, say so before you commit: '
             'comment on table %s is ''partywall: shared, <why>'';', shown
         );

@@ -1,6 +1,7 @@
 """What a task is run with: its examples, or payloads made from the schema of its model."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -48,10 +49,32 @@ def with_marks(payload: Any, book: MarkBook, owner: UUID) -> Any:
 
 
 def spellings(payload: Any) -> list[str]:
-    """Return how a payload looks where somebody printed all of it; nothing for one that says nothing."""
-    if len(repr(payload)) < len('{"a": "b"}'):
+    """Return how a payload looks where somebody printed all of it; nothing for one that says nothing.
+
+    One that only names rows, by their UUIDs, says nothing: such ids are what may travel.
+    """
+    if len(repr(payload)) < len('{"a": "b"}') or all(_is_id(each) for each in _values(payload)):
         return []
     return [json.dumps(payload), json.dumps(payload, separators=(",", ":")), repr(payload)]
+
+
+def _values(payload: Any) -> Iterator[Any]:
+    match payload:
+        case list():
+            for each in payload:
+                yield from _values(each)
+        case dict():
+            for each in payload.values():
+                yield from _values(each)
+        case _:
+            yield payload
+
+
+def _is_id(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and str(UUID(value)) == value
+    except ValueError:
+        return False
 
 
 def _made(declaration: TaskDeclaration, *, count: int, seed: int) -> list[Any]:

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from cli.audit import screen
+from db import guard
 from db.audit.catalogue import every_check
 from db.roles import Role
 from tests.audit.zoo.defect import GOOD, TABLE
@@ -43,6 +44,25 @@ def test_without_a_schema_the_platforms_own_tables_are_judged_too(own_database: 
 
     assert report["schemas"] == ["app", "partywall"]
     assert {finding["object"] for finding in report["findings"]} == {"partywall.jobs"}
+
+
+def test_without_a_schema_those_that_the_guard_watches_are_judged_mended_and_probed(
+    own_database: Database, partywall: Run
+) -> None:
+    own_database.do("create schema billing authorization partywall_owner")
+    own_database.do("grant usage on schema billing to partywall_worker")
+    owner(own_database, TABLE.replace("app.", "billing."))
+    owner(own_database, "grant select, insert, update, delete on billing.t to partywall_worker")
+    guard.install(own_database.admin_url)
+    own_database.do("insert into partywall_guard.schemas values ('billing')")
+
+    found = json.loads(partywall("audit", "--json").stdout)
+    mended = json.loads(partywall("audit", "--fix", "--probe", "--json").stdout)
+
+    assert found["schemas"] == mended["schemas"] == ["app", "billing", "partywall"]
+    assert ("rls-disabled", "billing.t") in [(each["check"], each["object"]) for each in found["findings"]]
+    assert "select partywall.protect('billing.t');" in [each["sql"] for each in mended["fixes"]]
+    assert mended["counts"]["critical"] == mended["counts"]["high"] == 0
 
 
 def test_a_finding_is_told_with_its_reason_and_the_exact_sql(own_database: Database, partywall: Run) -> None:

@@ -44,12 +44,21 @@ def test_every_role_and_the_broker_are_checked(database: Database, broker_settin
     report = json.loads(result.stdout)
     assert result.exit_code == 0
     assert report["ok"] is True
-    assert [each["what"] for each in report["checks"]] == [*Role, "broker"]
+    assert [each["what"] for each in report["checks"]] == [*Role, "broker", "tasks"]
     assert {each["verdict"] for each in report["checks"]} == {"ok"}
 
 
 def test_every_role_can_be_checked_alone() -> None:
-    assert list(Part) == [*Role, "broker"]
+    assert list(Part) == [*Role, "broker", "result-backend", "tasks"]
+
+
+def test_a_module_of_tasks_that_cannot_be_imported_is_named(partywall: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARTYWALL_TASK_MODULES", "no_such_module")
+    (finding,) = json.loads(partywall("check", "tasks", "--json").stdout)["checks"]
+
+    assert finding["verdict"] == "fail"
+    assert "No module named 'no_such_module'" in finding["words"]
+    assert "Correct the setting" in finding["fix"]
 
 
 def test_a_missing_setting_is_named(found: Diagnose, monkeypatch: pytest.MonkeyPatch) -> None:

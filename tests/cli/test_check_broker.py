@@ -117,8 +117,36 @@ def test_an_amqp_broker_is_only_knocked_at(broker: Broker, check: Check) -> None
         ({"redis_version": "6.2.0", "maxmemory_policy": "noeviction", "role": "master"}, []),
         ({"redis_version": "7.2.4", "valkey_version": "8.1.0"}, []),
         ({"redis_version": "8.0", "role": "slave"}, ["this Redis is a replica: nothing can be sent there"]),
-        (None, ["the broker tells neither version nor settings (INFO refused)"]),
+        (None, ["the server tells neither version nor settings (INFO refused)"]),
     ],
 )
 def test_a_server_is_judged_by_what_it_says_of_itself(info: dict[str, str] | None, words: list[str]) -> None:
     assert [finding.words for finding in judge_redis(info)] == words
+
+
+def found_about_results(partywall: Run, *parts: str) -> list[tuple[str, str, str]]:
+    """Return part, verdict and words of what `check` finds."""
+    checks = json.loads(partywall("check", *parts, "--json").stdout)["checks"]
+    return [(each["what"], each["verdict"], each["words"]) for each in checks]
+
+
+def test_a_result_backend_is_looked_at_where_one_is_set(
+    broker: Broker, partywall: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARTYWALL_RESULT_BACKEND_URL", broker.url)
+    (serving,) = (each for each in found_about_results(partywall) if each[0] == "result-backend")
+    monkeypatch.setenv("PARTYWALL_RESULT_BACKEND_URL", f"redis://:hush@127.0.0.1:{broker.port}/0")
+    refused = found_about_results(partywall, "result-backend")
+    monkeypatch.setenv("PARTYWALL_RESULT_BACKEND_URL", "rpc://")
+    unfit = found_about_results(partywall, "result-backend")
+
+    assert (serving[1], f"127.0.0.1:{broker.port}, " in serving[2]) == ("ok", True)
+    assert refused == [("result-backend", "fail", f"127.0.0.1:{broker.port} refused the password")]
+    assert unfit == [("result-backend", "fail", "rpc:// cannot hold the results of a chord")]
+
+
+def test_that_there_is_no_result_backend_is_said_when_asked(partywall: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PARTYWALL_RESULT_BACKEND_URL", raising=False)
+
+    assert "result-backend" not in [part for part, _, _ in found_about_results(partywall)]
+    assert found_about_results(partywall, "result-backend")[0][1] == "ok"

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from cli.stack.postgres import EmbeddedPostgres
@@ -22,14 +22,16 @@ from db.errors import (
     SchemaOlderError,
     WallBrokenError,
 )
+from db.gate import require_fit
 from db.migrate import bootstrap, migrate
 from db.migration_lock import LOCK_KEY
 from db.revisions import head_revision
 from db.roles import Role
 from db.schema import require_current
-from db.session import platform_connection
+from db.session import platform_connection, tenant_session
+from db.sql_files import AppSqlFolderMissingError
 from tests.audit.zoo.platform import BELIEVES_ANYBODY
-from tests.databases import PASSWORD, Database, drop
+from tests.databases import PASSWORD, Database, drop, make_tenant
 
 
 @pytest.fixture
@@ -215,6 +217,18 @@ def test_a_changed_file_of_the_adopter_is_refused_and_nothing_is_done(own_databa
     assert own_database.ask("select obj_description('partywall.uuid7()'::regprocedure)") == [(None,)]
 
 
+def test_a_folder_of_the_adopter_that_is_not_there_is_named(
+    own_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PARTYWALL_APP_SQL_FOLDER", "sqll")
+
+    for ask in (lambda: migrate_it(own_database), lambda: require_fit(Role.WORKER)):
+        with pytest.raises(AppSqlFolderMissingError, match="PARTYWALL_APP_SQL_FOLDER") as refused:
+            ask()
+        assert refused.value.facts == {"folder": tmp_path / "sqll"}
+
+
 def test_a_file_that_fails_leaves_the_database_as_it_was(own_database: Database, sql_folder: Path) -> None:
     before = content(own_database)
     (sql_folder / "app/9001_half.sql").write_text("create table app.half (id int); select 1 / 0;\n")
@@ -229,6 +243,23 @@ def test_a_refused_file_is_named_with_its_line(own_database: Database, sql_folde
 
     with pytest.raises(MigrationFailedError, match=r"app/9001_typo\.sql:3"):
         migrate_it(own_database)
+
+
+def test_a_file_that_changes_tenants_rows_is_told_how(own_database: Database, sql_folder: Path) -> None:
+    with tenant_session(make_tenant("acme").context, role=Role.WORKER) as session:
+        session.execute(text("insert into app.files (name, size_bytes, sha256) values ('a', 0, repeat('0', 64))"))
+    change = "update app.files set name = 'b';"
+    (sql_folder / "app/9001_rename.sql").write_text(change)
+
+    with pytest.raises(MigrationFailedError, match=r"app\.NAME no force row level security") as refused:
+        migrate_it(own_database)
+    assert "tenant_session" not in str(refused.value)
+
+    (sql_folder / "app/9001_rename.sql").write_text(
+        f"alter table app.files no force row level security; {change} select partywall.protect('app.files');"
+    )
+    assert migrate_it(own_database) == ["app/9001_rename.sql"]
+    assert own_database.ask("select name from app.files") == [("b",)]
 
 
 @pytest.mark.parametrize(

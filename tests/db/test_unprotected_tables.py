@@ -13,14 +13,17 @@ BEHIND = (
     "create table app.bare (tenant_id uuid, id int, primary key (tenant_id, id)); select partywall.protect('app.bare');"
 )
 PROTECT = r"select partywall\.protect\('app\.bare'\);"
-SHARE = r"comment on table app\.bare is 'partywall: shared, "
+GIVE_IT_A_TENANT = (
+    r"tenant_id uuid not null default partywall\.current_tenant_id\(\).*" + PROTECT + r".*"
+    r"comment on table app\.bare is 'partywall: shared, "
+)
 
 
 @pytest.mark.parametrize(
     ("statements", "mends_it"),
     [
         ("create table app.bare (tenant_id uuid not null, id int, primary key (tenant_id, id));", PROTECT),
-        ("create table app.bare (id int primary key);", SHARE),
+        ("create table app.bare (id int primary key);", GIVE_IT_A_TENANT),
         (f"{BEHIND} alter table app.bare no force row level security;", PROTECT),
         (f"{BEHIND} drop policy tenant_isolation_always on app.bare;", PROTECT),
         (f"{BEHIND} create view app.all_of_it as select * from app.bare;", r"alter view app\.all_of_it set"),

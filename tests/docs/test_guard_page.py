@@ -30,11 +30,9 @@ def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
 
 
 def run(database: Database, code: str) -> None:
-    """Run a block as whom it is for: the owner, unless it says otherwise."""
+    """Run a block as it stands there, as whom it is for: the migrator, unless it says otherwise."""
     url = database.admin_url if code.startswith(BY_A_SUPERUSER) else database.url(Role.MIGRATOR)
     with psycopg.connect(url, autocommit=True) as connection:
-        if not code.startswith(BY_A_SUPERUSER):
-            connection.execute("set role partywall_owner")
         connection.execute(code.encode())
 
 

@@ -1,9 +1,11 @@
 """The tables, the tasks and the producer of docs/how-to/use-celerys-canvas.md, taken from the page and run."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -33,30 +35,38 @@ def adopters_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write(tenant: TestTenant, book: str, *chapters: str) -> None:
+def write(tenant: TestTenant, title: str, *chapters: str) -> UUID:
+    """Write a book of these chapters; return its id."""
     with tenant_session(tenant.context, role=Role.WORKER) as session:
+        book = text("insert into app.books (title) values (:title) returning id")
+        book_id: UUID = session.execute(book, {"title": title}).scalar_one()
         for body in chapters:
             session.execute(
-                text("insert into app.chapters (book, body) values (:book, :body)"), {"book": book, "body": body}
+                text("insert into app.chapters (book_id, body) values (:book_id, :body)"),
+                {"book_id": book_id, "body": body},
             )
+        return book_id
 
 
-def counted(site: Site) -> dict[tuple[object, object], object]:
+def books(site: Site) -> dict[tuple[object, object], tuple[object, object]]:
+    """Return state and words of every book by its tenant and title."""
     rows = site.database.ask(
-        "select slug, title, words from app.books inner join partywall.tenants as t on t.id = tenant_id"
+        "select slug, title, state, words from app.books inner join partywall.tenants as t on t.id = tenant_id"
     )
-    return {(slug, title): words for slug, title, words in rows}
+    return {(slug, title): (state, words) for slug, title, state, words in rows}
 
 
-def enqueue(tenant: TestTenant, title: str) -> None:
+def enqueue(tenant: TestTenant, book_id: UUID) -> None:
     with tenant_session(tenant.context, role=Role.API) as session:
-        accepting.accept(session, task_name="books.count", payload={"title": title}, queue="default", max_attempts=1)
+        accepting.accept(
+            session, task_name="books.count", payload={"id": str(book_id)}, queue="default", max_attempts=1
+        )
 
 
-def publish(site: Site, tenant: TestTenant, title: str) -> None:
-    code = "import sys, adopter_producer; print(adopter_producer.count_book(*sys.argv[1:]))"
+def publish(site: Site, tenant: TestTenant, book_id: UUID) -> None:
+    code = "import sys, uuid, adopter_producer; print(adopter_producer.count_book(sys.argv[1], uuid.UUID(sys.argv[2])))"
     subprocess.run(
-        [sys.executable, "-c", code, tenant.key.spell(), title],
+        [sys.executable, "-c", code, tenant.key.spell(), str(book_id)],
         cwd=ROOT,
         env=site.environment | {"PYTHONPATH": os.pathsep.join([site.environment["PYTHONPATH"], str(ROOT)])},
         check=True,
@@ -78,12 +88,35 @@ def test_the_pages_chord_counts_each_tenants_chapters_and_no_others(
         }
         site.start_all("--pool=threads", "--concurrency=2")
         acme, zeta = make_tenant("acme"), make_tenant("zeta")
-        write(acme, "Walls", "one two three", "four five")
-        write(zeta, "Walls", "one")
-        write(zeta, "Gaps", "one two", "")
-        enqueue(acme, "Walls")
-        enqueue(zeta, "Gaps")
-        publish(site, zeta, "Walls")
-        wait_until(lambda: len(counted(site)) == 3, timeout_seconds=30, what=site.worker.output()[-3000:])
+        enqueue(acme, write(acme, "Walls", "one two three", "four five"))
+        enqueue(zeta, write(zeta, "Gaps", "one two", ""))
+        publish(site, zeta, write(zeta, "Walls", "one"))
+        wait_until(
+            lambda: all(state != "new" for state, _ in books(site).values()),
+            timeout_seconds=30,
+            what=site.worker.output()[-3000:],
+        )
 
-        assert counted(site) == {("acme", "Walls"): 5, ("zeta", "Walls"): 1, ("zeta", "Gaps"): None}
+        assert books(site) == {
+            ("acme", "Walls"): ("counted", 5),
+            ("zeta", "Walls"): ("counted", 1),
+            ("zeta", "Gaps"): ("uncountable", None),
+        }
+
+
+def test_the_pages_tasks_are_proven(adopters_folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from cli.main import app; app()", "prove", "--json"],
+        cwd=ROOT,
+        env=os.environ | {"PARTYWALL_TASK_MODULES": "adopter_books", "PYTHONPATH": str(adopters_folder)},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdicts = {each["task"]: each["verdict"] for each in json.loads(done.stdout)["tasks"]}
+    assert {name: verdict for name, verdict in verdicts.items() if name.startswith("books.")} == dict.fromkeys(
+        ("books.add_up", "books.count", "books.count_chapter", "books.give_up"), "isolated"
+    )

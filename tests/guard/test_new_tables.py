@@ -74,7 +74,10 @@ def test_a_table_without_a_tenant_is_refused(statement: str, owner: psycopg.Conn
         owner.execute(statement.encode())
 
     assert refusal.value.sqlstate == "PW013"
-    assert "comment on table app.made is 'partywall: shared, " in (refusal.value.diag.message_hint or "")
+    remedy, _, exemption = (refusal.value.diag.message_hint or "").partition("If all tenants may share it")
+    assert "tenant_id uuid not null default partywall.current_tenant_id()" in remedy
+    assert "select partywall.protect('app.made');" in remedy
+    assert "comment on table app.made is 'partywall: shared, " in exemption
     assert not exists(database, "app.made")
 
 

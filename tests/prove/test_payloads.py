@@ -16,7 +16,7 @@ from pydantic import AnyUrl, AwareDatetime, BaseModel, ConfigDict, Field, field_
 from tasks import Job
 from tasks.declaration import TaskDeclaration
 from tasks.proof.marks import MarkBook
-from tasks.proof.payloads import HypothesisMissingError, payloads_for, with_marks
+from tasks.proof.payloads import HypothesisMissingError, payloads_for, spellings, with_marks
 from tasks.retrying import RetryPolicy
 
 
@@ -129,6 +129,13 @@ def test_what_a_validator_refuses_is_left_out() -> None:
 
 def test_a_model_that_takes_nothing_gets_nothing() -> None:
     assert payloads_for(declared(Impossible), count=5, seed=0) == []
+
+
+def test_a_payload_is_looked_for_in_what_is_sent_unless_it_names_rows_only() -> None:
+    row_id = str(uuid4())
+
+    assert spellings({"id": row_id}) == spellings({"ids": [row_id, row_id]}) == []
+    assert '{"id": "%s", "note": "hello"}' % row_id in spellings({"id": row_id, "note": "hello"})  # noqa: UP031 - braces
 
 
 def test_examples_are_taken_before_anything_is_made_up() -> None:

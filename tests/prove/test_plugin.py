@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -80,3 +81,34 @@ def test_nothing_keeps_running_after_the_adopters_tests(adopter: "subprocess.Com
 
     assert adopter.returncode == 1
     assert left == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('partywall_app_sql_folder = "sqll"', "PARTYWALL_APP_SQL_FOLDER names a folder that is not there"),
+        ('partywall_task_modules = ["shop.taks"]', "No module named 'shop.taks'"),
+    ],
+)
+def test_a_wrong_setting_is_told_as_what_it_is(tmp_path: Path, setting: str, said: str) -> None:
+    project = {
+        "pyproject.toml": f'[tool.pytest.ini_options]\npythonpath = ["."]\n{setting}\n',
+        "conftest.py": 'pytest_plugins = ["tasks.testing"]\n',
+        "shop/__init__.py": "",
+        "test_nothing.py": "def test_nothing(tenant_a): ...\n",
+    }
+    (tmp_path / "shop").mkdir()
+    for name, text in project.items():
+        (tmp_path / name).write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("PARTYWALL_", "PYTEST_"))},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert re.search(rf"^E .*{re.escape(said)}", done.stdout, re.MULTILINE), done.stdout[-3000:]

@@ -100,3 +100,25 @@ def test_a_terminal_closed_while_it_starts_leaves_nothing_behind(home: Home) -> 
 
 def _pids(home: Home) -> list[int]:
     return [process.pid for process in Stack(home).status().processes.values() if process.pid]
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("raise OSError('no licence')", "OSError: no licence"),
+        ("from tasks import task\n\n@task('shop.sell')\ndef sell(job): ...\n", "task=shop.sell"),
+    ],
+    ids=["cannot be imported", "declares badly"],
+)
+def test_a_module_of_tasks_that_is_unfit_is_told_before_anything_starts(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, said: str
+) -> None:
+    (tmp_path / "shop_tasks.py").write_text(module)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PARTYWALL_TASK_MODULES", "shop_tasks")
+    with _partywall(home, "up") as process:
+        _, told = process.communicate(timeout=60)
+
+    assert (process.returncode, told.count("\n")) == (2, 1)
+    assert said in told
+    assert not home.postgres.exists()

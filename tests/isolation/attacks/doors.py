@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from db import attempts
+from db.engine import disown
 from db.roles import Role
 from db.session import become, platform_connection
 from tests.isolation.attacks.attack import in_one_block
@@ -94,6 +95,7 @@ def _hands(field: Field, evidence: Evidence, *, fenced: bool) -> Iterator[Hands]
         if field.neighbour is not None:
             with field.neighbour.connect() as other:
                 evidence.found_by_neighbour += what_b_finds(other, field)
+                disown(other)
 
 
 @contextmanager

@@ -104,9 +104,13 @@ def replaced(function: str, by: str) -> Weakness:
 
 PLAIN_SETTING = replaced(
     "partywall.current_tenant_id()",
-    _function(_CURRENT_TENANT, "begin return nullif(current_setting('partywall.token', true), '')::uuid; end"),
+    _function(
+        _CURRENT_TENANT,
+        "declare said text := nullif(current_setting('partywall.token', true), '');"
+        " begin return coalesce(substring(said from '^pw1[.][0-9]+[.]([^.]+)'), said)::uuid; end",
+    ),
 )
-"""The policy that most of the world uses: the setting holds the tenant's id."""
+"""The policy that most of the world uses: the setting holds the tenant's id. A token, as B has one, is taken for it."""
 
 NO_SIGNATURE = replaced(
     "partywall_private.proven_tenant_id(text)",

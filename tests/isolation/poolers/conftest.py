@@ -8,7 +8,7 @@ import pytest
 from cli.stack.postgres import EmbeddedPostgres
 from db.roles import Role
 from tests.api.server import Server, serving
-from tests.databases import TestTenant, make_tenant
+from tests.databases import TestTenant, let_everybody_lock, make_tenant
 from tests.isolation.attacks.poolers import verifiers
 from tests.servers.pgbouncer import Pooler, pgbouncer, programs
 from tests.site import Site
@@ -40,6 +40,7 @@ def pooled(
     directory = tmp_path_factory.mktemp("pooled")
     name = f"pooled_{pooler.version.replace('.', '_')}"
     with Site.running(postgres, directory, task_modules=probe_tasks.NAME, name=name) as site:
+        let_everybody_lock(site.database)
         for role in (Role.WORKER, Role.API):
             url = pooler.url(site.database.url(role))
             site.environment[f"PARTYWALL_{role.value.upper()}_DATABASE_URL"] = url

@@ -17,7 +17,7 @@ from db.credentials import authenticate
 from db.roles import Role
 from db.session import platform_connection, tenant_session
 from tasks import producing
-from tests.databases import TestTenant, make_tenant
+from tests.databases import TestTenant, let_everybody_lock, make_tenant
 from tests.site import ROOT, Site
 from tests.waiting import wait_until
 from tests.workers import probe_tasks
@@ -28,6 +28,7 @@ def site(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -
     """A dispatcher and a worker with two slots."""
     directory = tmp_path_factory.mktemp("rotation")
     with Site.running(postgres, directory, task_modules=probe_tasks.NAME, name="rotation") as running:
+        let_everybody_lock(running.database)
         running.start_all("--pool=threads", "--concurrency=2")
         yield running
 
