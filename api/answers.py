@@ -78,7 +78,9 @@ def _response(error: Exception, kind: Kind, request_id: str) -> Response:
 
 
 def _parameter(error: dict[str, Any]) -> FieldProblem:
-    return FieldProblem(parameter=str(error["loc"][1]), code=error["type"], detail=error["msg"])
+    where, name = error["loc"][:2]
+    header, parameter = (str(name), None) if where == "header" else (None, str(name))
+    return FieldProblem(header=header, parameter=parameter, code=error["type"], detail=error["msg"])
 
 
 def _reason(error: Exception) -> str:

@@ -75,6 +75,17 @@ async def json_body(request: Request, model: type[Model]) -> Model:
     return read_json(bytes(body), model)
 
 
+async def optional_json_body(request: Request, model: type[Model]) -> Model:
+    """Return the body as the model reads it; what the model says of `{}` when the request has none.
+
+    Raises:
+        PartywallError: as `json_body()` does.
+    """
+    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        return read_json(b"{}", model)
+    return await json_body(request, model)
+
+
 def read_json(body: bytes, model: type[Model]) -> Model:
     """Return what JSON text says, as the model reads it."""
     try:

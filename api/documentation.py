@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.job_bodies import JobRequest
+from api.job_requests import CancelRequest, JobRequest
 from api.problems import INTERNAL, KINDS, MEDIA_TYPE, Kind, Problem
 
 DESCRIPTION: Final = """
@@ -27,10 +27,10 @@ BYTES: Final[Responses] = {200: {"description": "The bytes.", "content": _BYTES_
 BYTES_REQUEST: Final[dict[str, Any]] = {"requestBody": {"required": True, "content": _BYTES_SCHEMA}}
 
 
-def json_request(model: type[BaseModel]) -> dict[str, Any]:
-    """Return `openapi_extra` for an endpoint that reads the model with `json_body()`."""
+def json_request(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
+    """Return `openapi_extra` for an endpoint that reads the model with `json_body()` or `optional_json_body()`."""
     schema = {"$ref": _REFERENCE.format(model=model.__name__)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 def problems(*errors: type[Exception]) -> Responses:
@@ -57,7 +57,8 @@ def install(app: FastAPI) -> None:
                 title=app.title, version=app.version, description=app.description, routes=app.routes
             )
             _, own = models_json_schema(
-                [(Problem, "serialization"), (JobRequest, "validation")], ref_template=_REFERENCE
+                [(Problem, "serialization"), (JobRequest, "validation"), (CancelRequest, "validation")],
+                ref_template=_REFERENCE,
             )
             described["components"]["schemas"] |= own["$defs"]
             app.openapi_schema = _without_framework_errors(described)

@@ -12,6 +12,7 @@ class FieldProblem(BaseModel):
 
     pointer: str | None = Field(None, description="JSON pointer (RFC 6901) into the body.", examples=["/payload/file"])
     parameter: str | None = Field(None, description="Name of a query parameter.")
+    header: str | None = Field(None, description="Name of a header.")
     code: str = Field(examples=["missing"])
     detail: str = Field(examples=["Field required"])
 

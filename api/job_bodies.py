@@ -1,50 +1,12 @@
-"""Jobs as they travel over HTTP."""
+"""Jobs and their attempts as HTTP shows them."""
 
-import re
-from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from datetime import datetime
+from typing import Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field
 
-from db.jobs import JobRow, JobState
-
-_LAST = datetime(9999, 1, 1, tzinfo=UTC)
-"""Later moments are beyond what the driver can read back, and beyond anybody's plans."""
-
-
-_BEGINNING = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
-
-
-def _is_text(value: Any) -> Any:
-    if isinstance(value, str) and _BEGINNING.match(value):
-        return value
-    raise PydanticCustomError("moment_format", "Input should be like 2030-01-31T23:59:00Z, with an offset")
-
-
-def _is_readable(moment: datetime) -> datetime:
-    if moment < _LAST:
-        return moment
-    raise PydanticCustomError("moment_range", "Input should be before the year 9999")
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_is_text), AfterValidator(_is_readable)]
-"""A moment as RFC 3339 writes it. A bare number is refused: seconds or milliseconds, it would be a guess."""
-
-
-class JobRequest(BaseModel):
-    """A request to run a task once."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    task: str = Field(min_length=1, max_length=200, examples=["orders.import_csv"])
-    payload: Any = Field(
-        default_factory=dict,
-        description="What the task takes, at most 256 KiB; GET /v1/tasks has its schema.",
-        examples=[{"file": "orders.csv"}],
-    )
-    run_at: Moment | None = Field(None, description="Not before this moment. Absent or past: now.")
+from db.jobs import AttemptRow, JobRow, JobState
 
 
 class Progress(BaseModel):
@@ -64,10 +26,20 @@ class JobSummary(BaseModel):
     state: JobState
     attempt: int = Field(description="The number of the latest attempt; 0 before the first.")
     max_attempts: int
+    handed_back: int = Field(description="Attempts that do not count: their worker was told to stop.")
+    lost: int = Field(description="Attempts whose worker was killed or not heard of.")
     run_at: datetime = Field(description="It does not run before; after a failed attempt, when it is tried again.")
+    expires_at: datetime | None = Field(description="Not started by then, it is `expired`.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    idempotency_key: str | None = Field(description="Of the request that it was accepted with.")
+    unique_key: str | None = Field(description="No other live job of the tenant has it.")
+    cancelled_by: str | None = Field(
+        description="Who cancelled it: an API key, the operator, or an attempt of its own.",
+        examples=["key/5f0c1d2e3a4b5c6d"],
+    )
+    cancel_reason: str | None
     progress: Progress | None
 
     @classmethod
@@ -77,10 +49,15 @@ class JobSummary(BaseModel):
 
 
 class JobError(BaseModel):
-    """Why the latest attempt failed. Where in the code, only operators see."""
+    """Why an attempt failed. Where in the code, only operators see."""
 
     type: str
     message: str
+
+    @classmethod
+    def of(cls, error: dict[str, Any] | None) -> Self | None:
+        """Return the error without what a tenant may not see; None when there is none."""
+        return cls(type=error.get("type", ""), message=error.get("message", "")) if error else None
 
 
 class JobBody(JobSummary):
@@ -93,8 +70,39 @@ class JobBody(JobSummary):
     @classmethod
     def of(cls, job: JobRow) -> Self:
         """Return the job as HTTP shows it, with payload, result and error."""
-        error = job.error and JobError(type=job.error.get("type", ""), message=job.error.get("message", ""))
-        return cls(**_summary(job), payload=job.payload, result=job.result, error=error or None)
+        return cls(**_summary(job), payload=job.payload, result=job.result, error=JobError.of(job.error))
+
+
+class AttemptBody(BaseModel):
+    """One attempt that has ended."""
+
+    attempt: int = Field(description="Its number, from 1.")
+    outcome: str = Field(
+        description="`succeeded`, `failed`, `timed_out`, `cancelled`, `handed_back`, `killed` or `lost`.",
+        examples=["failed"],
+    )
+    worker: UUID | None = Field(description="Which process ran it. New for every process; its name is the operator's.")
+    started_at: datetime
+    ended_at: datetime
+    error: JobError | None
+
+    @classmethod
+    def of(cls, row: AttemptRow) -> Self:
+        """Return the attempt as HTTP shows it."""
+        return cls(
+            attempt=row.attempt,
+            outcome=row.outcome,
+            worker=row.worker_id,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            error=JobError.of(row.error),
+        )
+
+
+class AttemptList(BaseModel):
+    """Every attempt of a job that has ended, in order."""
+
+    data: list[AttemptBody]
 
 
 class Page(BaseModel):
@@ -123,9 +131,16 @@ def _summary(job: JobRow) -> dict[str, Any]:
         "state": JobState(job.state),
         "attempt": job.attempt,
         "max_attempts": job.max_attempts,
+        "handed_back": job.handed_back,
+        "lost": job.lost,
         "run_at": job.run_at,
+        "expires_at": job.expires_at,
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
+        "idempotency_key": job.idempotency_key,
+        "unique_key": job.unique_key,
+        "cancelled_by": job.cancelled_by,
+        "cancel_reason": job.cancel_reason,
         "progress": progress,
     }

@@ -10,11 +10,20 @@ from sqlalchemy.orm import Session
 from api import cursors
 from api.authentication import CALLER_ERRORS, Caller
 from api.bodies import JSON_ERRORS, json_body
-from api.documentation import json_request, problems
+from api.documentation import Responses, json_request, problems
 from api.errors import CursorInvalidError, RequestInvalidError
-from api.job_bodies import JobBody, JobPage, JobRequest, JobSummary, Moment, Page
+from api.idempotency import REPLAYED, IdempotencyKey
+from api.job_bodies import JobBody, JobPage, JobSummary, Page
+from api.job_requests import JobRequest, Moment, known_id
 from db import jobs
-from db.errors import JobNotFoundError, PayloadTooLargeError, PayloadUnstorableError
+from db.accepting import Accepted
+from db.errors import (
+    IdempotencyKeyReusedError,
+    JobNotFoundError,
+    PayloadTooLargeError,
+    PayloadUnstorableError,
+    UniqueKeyTakenError,
+)
 from db.jobs import JobState
 from db.roles import Role
 from db.session import async_tenant_session
@@ -23,39 +32,61 @@ from tasks.errors import PayloadInvalidError, UnknownTaskError
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-_REFUSALS = (UnknownTaskError, PayloadInvalidError, PayloadUnstorableError, PayloadTooLargeError)
+_REFUSALS = (
+    UnknownTaskError,
+    PayloadInvalidError,
+    PayloadUnstorableError,
+    PayloadTooLargeError,
+    IdempotencyKeyReusedError,
+    UniqueKeyTakenError,
+)
+_FOUND: Responses = {
+    200: {
+        "model": JobBody,
+        "description": "The job was accepted before, under the same key.",
+        "headers": {
+            REPLAYED: {
+                "description": "`true` when the key was the Idempotency-Key; absent when it was the unique key.",
+                "schema": {"type": "string"},
+            }
+        },
+    }
+}
 
 
 @router.post(
     "",
     status_code=202,
     response_description="The job is committed. Whether a broker or a worker is up at the moment makes no difference.",
-    responses=problems(*CALLER_ERRORS, *JSON_ERRORS, *_REFUSALS),
+    responses=problems(*CALLER_ERRORS, *JSON_ERRORS, *_REFUSALS) | _FOUND,
     openapi_extra=json_request(JobRequest),
 )
-async def create_job(request: Request, response: Response, caller: Caller) -> JobBody:
+async def create_job(request: Request, response: Response, caller: Caller, idempotency_key: IdempotencyKey) -> JobBody:
     """Ask for a task to be run once."""
     wanted = await json_body(request, JobRequest)
 
-    def accept(session: Session) -> JobBody:
-        job_id = producing.enqueue(session, wanted.task, wanted.payload, run_at=wanted.run_at)
-        return JobBody.of(jobs.get_job(session, job_id))
+    def accept(session: Session) -> tuple[Accepted, JobBody]:
+        accepted = producing.accept(
+            session, wanted.task, wanted.payload, wishes=wanted.wishes(idempotency_key=idempotency_key)
+        )
+        return accepted, JobBody.of(jobs.get_job(session, accepted.job_id))
 
     async with async_tenant_session(caller.context, role=Role.API) as session:
-        job = await session.run_sync(accept)
+        accepted, job = await session.run_sync(accept)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
+    if not accepted.is_new:
+        response.status_code = 200
+        if idempotency_key is not None and job.idempotency_key == idempotency_key:
+            response.headers[REPLAYED] = "true"
     return job
 
 
 @router.get("/{job_id}", responses=problems(*CALLER_ERRORS, JobNotFoundError))
 async def get_job(job_id: str, caller: Caller) -> JobBody:
     """Get a job."""
-    try:
-        known_id = UUID(job_id)
-    except ValueError:
-        raise JobNotFoundError(hint="A job's id is the UUID that POST /v1/jobs answered with.") from None
+    known = known_id(job_id)
     async with async_tenant_session(caller.context, role=Role.API) as session:
-        return await session.run_sync(lambda sync: JobBody.of(jobs.get_job(sync, known_id)))
+        return await session.run_sync(lambda sync: JobBody.of(jobs.get_job(sync, known)))
 
 
 class JobFilter(BaseModel):

@@ -10,6 +10,7 @@ from sqlalchemy import exc as sqlalchemy
 from api import errors as own
 from api.errors import FieldProblem
 from db import errors as db
+from db.jobs import JobState
 from tasks import errors as tasks
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -25,6 +26,7 @@ class Problem(BaseModel):
     hint: str | None = Field(None, description="What to do about it.")
     errors: list[FieldProblem] | None = Field(None, description="Each thing that is wrong, where there are several.")
     limit_bytes: int | None = Field(None, description="The limit that was exceeded.")
+    state: JobState | None = Field(None, description="The state of the job that is in another one than this needs.")
     request_id: str = Field(description="The same as in the header X-Request-Id and in the log.")
 
 
@@ -60,6 +62,9 @@ KINDS: Final[Mapping[type[Exception], Kind]] = {
     own.MethodNotAllowedError: Kind(405, "method-not-allowed", "This address does not answer that method"),
     own.RequestTimeoutError: Kind(408, "request-timeout", "The request took too long to arrive"),
     db.TokenExpiredError: Kind(408, "request-timeout", "The request took too long to arrive"),
+    db.IdempotencyKeyReusedError: Kind(409, "idempotency-key-reused", "The idempotency key stands for another request"),
+    db.UniqueKeyTakenError: Kind(409, "unique-key-taken", "Another job with this unique key is live"),
+    db.JobOverError: Kind(409, "job-over", "The job is over, or in another state than this needs"),
     own.BodyTooLargeError: Kind(413, "body-too-large", "The body is too large"),
     db.PayloadTooLargeError: Kind(413, "payload-too-large", "The payload is too large"),
     db.FileTooLargeError: Kind(413, "file-too-large", "The file is too large"),
@@ -91,12 +96,12 @@ def kind_of(error: Exception) -> Kind | None:
 
 def describe(error: Exception, kind: Kind, *, request_id: str) -> Problem:
     """Return what a client may know of an error. Never the facts: those may name what the client may not see."""
-    detail, hint, limit_bytes = f"{kind.title}.", None, None
+    detail, hint, limit_bytes, state = f"{kind.title}.", None, None, None
     if isinstance(error, db.PartywallError):
         detail, hint = f"{error.message[:1].upper()}{error.message[1:]}.", error.hint
-        limit_bytes = error.facts.get("limit_bytes")
+        limit_bytes, state = error.facts.get("limit_bytes"), error.facts.get("state")
     elif kind is _DATABASE_AWAY:
-        # Without idempotency keys that is all that can be promised: a connection may break inside COMMIT.
+        # More cannot be promised: a connection may break inside COMMIT. Who sent an Idempotency-Key need not know.
         detail = "What was accepted before is safe. This request was most likely not carried out."
         hint = f"Send it again in {RETRY_AFTER_SECONDS} seconds."
     return Problem(
@@ -107,6 +112,7 @@ def describe(error: Exception, kind: Kind, *, request_id: str) -> Problem:
         hint=hint,
         errors=_fields(error)[:_MAX_FIELDS] or None,
         limit_bytes=limit_bytes,
+        state=state,
         request_id=request_id,
     )
 

@@ -2,16 +2,16 @@
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
-from uuid import UUID
 
 import typer
 
 from cli.database import operator_connection
 from cli.errors import BadInputError
-from cli.output import Json, print_json, say
+from cli.moments import moment
+from cli.output import Json, note, print_json, say
+from db.accepting import Accepted, IfLive, Wishes
 from db.context import TenantContext
 from db.roles import Role
 from db.session import tenant_session
@@ -30,6 +30,19 @@ def enqueue(
         str | None,
         typer.Option(metavar="MOMENT", help="Not before: 2026-12-01T03:00Z. Now if left out.", show_default=False),
     ] = None,
+    expires_at: Annotated[
+        str | None, typer.Option(metavar="MOMENT", help="Not started by then, it never runs.", show_default=False)
+    ] = None,
+    unique_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="No second live job of the tenant has it.", show_default=False)
+    ] = None,
+    if_live: Annotated[
+        IfLive, typer.Option(metavar="reject|return", help="What to do when one has: fail, or print its id.")
+    ] = "reject",
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="The same request sent again is the same job.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Give a tenant a job and print the job's id.
@@ -37,17 +50,35 @@ def enqueue(
     Example: partywall enqueue acme orders.import_csv --payload '{"file": "orders.csv"}'
     """
     parsed = _payload(payload)
-    moment = None if run_at is None else _moment(run_at)
+    wishes = _wishes(run_at, expires_at, unique_key, if_live, idempotency_key)
     with operator_connection() as connection:
         context = open_tenant(connection, tenant)
-    job_id = _enqueue(context, task, parsed, moment)
+    accepted = _enqueue(context, task, parsed, wishes)
     if as_json:
-        print_json({"id": job_id, "tenant": tenant, "task": task})
-    else:
-        say(str(job_id))
+        print_json({"id": accepted.job_id, "tenant": tenant, "task": task, "is_new": accepted.is_new})
+        return
+    say(str(accepted.job_id))
+    if not accepted.is_new:
+        note("Accepted before, under the same key.")
 
 
-def _enqueue(context: TenantContext, task: str, payload: Any, run_at: datetime | None) -> UUID:
+def _wishes(
+    run_at: str | None, expires_at: str | None, unique_key: str | None, if_live: IfLive, idempotency_key: str | None
+) -> Wishes:
+    starts = None if run_at is None else moment(run_at, option="--run-at")
+    expires = None if expires_at is None else moment(expires_at, option="--expires-at")
+    if starts is not None and expires is not None and expires <= starts:
+        raise BadInputError("--expires-at is not after --run-at: the job would never run", hint="Correct one of them.")
+    for option, key in (("--unique-key", unique_key), ("--idempotency-key", idempotency_key)):
+        if key == "":
+            # In a script, most often a variable that was not set; all its jobs would share one key.
+            raise BadInputError(f"{option} is empty", hint="Name a key, or leave the option out.")
+    return Wishes(
+        run_at=starts, expires_at=expires, idempotency_key=idempotency_key, unique_key=unique_key, if_live=if_live
+    )
+
+
+def _enqueue(context: TenantContext, task: str, payload: Any, wishes: Wishes) -> Accepted:
     # Brings Celery along, half a second that no other command should wait for.
     from tasks import producing, registry
     from tasks.errors import PayloadInvalidError, UnknownTaskError
@@ -55,7 +86,7 @@ def _enqueue(context: TenantContext, task: str, payload: Any, run_at: datetime |
     try:
         registry.load()
         with tenant_session(context, role=Role.OPERATOR) as session:
-            return producing.enqueue(session, task, payload, run_at=run_at)
+            return producing.accept(session, task, payload, wishes=wishes)
     except UnknownTaskError as error:
         names = sorted(name for name, declared in registry.declared().items() if not declared.tenantless)
         raise BadInputError(error.message, task=task, hint=f"There are: {', '.join(names) or 'none'}.") from None
@@ -97,14 +128,3 @@ def _text(given: str) -> tuple[str, str]:
 
 def _no_number(name: str) -> NoReturn:
     raise BadInputError(f"{name} is not JSON", hint="Leave it out, or write null.")
-
-
-def _moment(spelled: str) -> datetime:
-    hint = "Write it as 2026-12-01T03:00Z or 2026-12-01T03:00+01:00."
-    try:
-        moment = datetime.fromisoformat(spelled)
-        if moment.tzinfo is None:
-            raise BadInputError(f"--run-at {spelled} names no time zone", hint=hint)
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise BadInputError(f"--run-at {spelled} is not a moment", hint=hint) from None

@@ -7,22 +7,22 @@ from uuid import UUID
 import typer
 from sqlalchemy import Connection
 
+from cli import job_sheet
 from cli.database import operator_connection
 from cli.exit_codes import ExitCode
 from cli.group import Group
-from cli.output import Json, note, print_fields, print_json, print_table, span
+from cli.output import Json, note, print_json, print_table
 from cli.waiting import wait_for_jobs
 from db import tenants
 from db.errors import JobNotFoundError, TenantUnknownError
-from db.jobs import JobRow, JobState, get_job
+from db.jobs import JobState, get_job, list_attempts
 from db.roles import Role
 from db.session import tenant_session
-from db.tenants import JobOverview, jobs_overview, open_tenant
+from db.tenants import JobOverview, Tenant, jobs_overview, open_tenant
 
-app = typer.Typer(cls=Group, no_args_is_help=True, help="List, show and wait for jobs.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="List, show, cancel, retry and wait for jobs.")
 
 _OVERVIEW = ("queue", "state", "attempt", "max_attempts", "run_at", "created_at", "started_at", "finished_at")
-_INSIDE = ("worker", "lease_expires_at", "idempotency_key", "payload", "result", "error", "checkpoint")
 
 
 @app.command("list")
@@ -43,12 +43,12 @@ def list_(
     with operator_connection() as connection:
         found = jobs_overview(connection, state=state, task_name=task, slug=tenant, limit=limit + 1)
         if tenant is not None and not found:
-            _require_tenant(connection, tenant)
+            find_tenant(connection, tenant)
     jobs, is_cut = found[:limit], len(found) > limit
     if as_json:
-        print_json({"jobs": [_as_json(job) for job in jobs], "more": is_cut})
+        print_json({"jobs": [as_json_object(job) for job in jobs], "more": is_cut})
         return
-    _print_jobs(jobs, empty="There is no such job.")
+    print_jobs(jobs, empty="There is no such job.")
     if is_cut:
         note(f"There are more than these {limit}. Raise --limit to see them.")
 
@@ -58,7 +58,7 @@ def show(
     job_id: Annotated[UUID, typer.Argument(metavar="ID", help="The job's id.", show_default=False)],
     as_json: Json = False,
 ) -> None:
-    """Show one job: its state, payload, progress, result or error.
+    """Show one job: its state, attempts, payload, progress, result or error.
 
     Example: partywall jobs show 0199c5d2-7f10-7c3e-9a4b-2f6d8e1a0b37
     """
@@ -66,14 +66,12 @@ def show(
         job = find_job(connection, job_id)
         context = open_tenant(connection, job.tenant_slug)
     with tenant_session(context, role=Role.OPERATOR) as session:
-        row = get_job(session, job_id)
-        session.expunge(row)
+        row, ended = get_job(session, job_id), list_attempts(session, job_id)
+        session.expunge_all()
     if as_json:
-        progress = {"current": row.progress_current, "total": row.progress_total, "note": row.progress_note}
-        inside = {name: getattr(row, name) for name in _INSIDE}
-        print_json(_as_json(job) | inside | {"progress": None if row.progress_current is None else progress})
+        print_json(as_json_object(job) | job_sheet.as_json_object(row, ended))
     else:
-        print_fields(_described(job, row))
+        job_sheet.print_sheet(job, row, ended)
 
 
 @app.command()
@@ -92,9 +90,9 @@ def wait(
     states = {JobState(job.state) for job in jobs}
     is_over = all(state.is_terminal for state in states)
     if as_json:
-        print_json({"jobs": [_as_json(job) for job in jobs], "timed_out": not is_over})
+        print_json({"jobs": [as_json_object(job) for job in jobs], "timed_out": not is_over})
     else:
-        _print_jobs(jobs, empty="")
+        print_jobs(jobs, empty="")
     if not is_over:
         waiting = sum(not JobState(job.state).is_terminal for job in jobs)
         note(f"{waiting} of {len(jobs)} not over after {timeout:g} s.")
@@ -119,12 +117,20 @@ def find_job(connection: Connection, job_id: UUID) -> JobOverview:
     return found[0]
 
 
-def _require_tenant(connection: Connection, slug: str) -> None:
-    if all(each.slug != slug for each in tenants.list_tenants(connection)):
-        raise TenantUnknownError(slug=slug, hint="partywall tenants list shows those there are.")
+def find_tenant(connection: Connection, slug: str) -> Tenant:
+    """Return the tenant.
+
+    Raises:
+        TenantUnknownError: no tenant has that slug.
+    """
+    for tenant in tenants.list_tenants(connection):
+        if tenant.slug == slug:
+            return tenant
+    raise TenantUnknownError(slug=slug, hint="partywall tenants list shows those there are.")
 
 
-def _print_jobs(jobs: Sequence[JobOverview], *, empty: str) -> None:
+def print_jobs(jobs: Sequence[JobOverview], *, empty: str) -> None:
+    """Print a line for each job, or on stderr what it means that there is none."""
     print_table(
         ("id", "tenant", "task", "state", "tried", "created"),
         [
@@ -135,53 +141,7 @@ def _print_jobs(jobs: Sequence[JobOverview], *, empty: str) -> None:
     )
 
 
-def _as_json(job: JobOverview) -> dict[str, Any]:
+def as_json_object(job: JobOverview) -> dict[str, Any]:
+    """Return the *job* of docs/reference/cli.md."""
     named = {"id": job.id, "tenant": job.tenant_slug, "task": job.task_name}
     return named | {name: getattr(job, name) for name in _OVERVIEW}
-
-
-def _described(job: JobOverview, row: JobRow) -> dict[str, object]:
-    """Return what a person wants to know, in the order of a job's life; what has not happened is left out."""
-    is_waiting = job.state in (JobState.SCHEDULED, JobState.QUEUED)
-    fields: dict[str, object] = {
-        "id": job.id,
-        "tenant": job.tenant_slug,
-        "task": job.task_name,
-        "queue": job.queue,
-        "state": job.state,
-        "tried": f"{job.attempt} of at most {job.max_attempts}",
-        "created": job.created_at,
-        "not before": job.run_at if is_waiting else None,
-        "started": job.started_at,
-        "worker": row.worker,
-        "lease until": row.lease_expires_at,
-        "finished": job.finished_at,
-        "took": _took(job),
-        "progress": _progress(row),
-        "payload": row.payload,
-        "checkpoint": row.checkpoint,
-        "result": row.result,
-        "error": _error(row.error),
-    }
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _took(job: JobOverview) -> str | None:
-    if job.started_at is None or job.finished_at is None:
-        return None
-    return span((job.finished_at - job.started_at).total_seconds())
-
-
-def _progress(row: JobRow) -> str | None:
-    if row.progress_current is None:
-        return None
-    total = "" if row.progress_total is None else f" of {row.progress_total}"
-    return f"{row.progress_current}{total}" + (f", {row.progress_note}" if row.progress_note else "")
-
-
-def _error(error: dict[str, Any] | None) -> str | None:
-    # A traceback is for reading, not for counting its \n.
-    if error is None:
-        return None
-    headline = f"{error.get('type', 'Error')}: {error.get('message', '')}"
-    return "\n".join([headline, str(error.get("traceback", ""))]).rstrip()

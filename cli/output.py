@@ -22,13 +22,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 out = Console(highlight=False)
 err = Console(highlight=False, stderr=True)
 
-_STYLED_COLUMNS = ("state", "status", "verdict")
+_STYLED_COLUMNS = ("state", "status", "verdict", "outcome", "was")
 _STYLES = {
     **dict.fromkeys(("active", "succeeded", "ok", "isolated"), "green"),
     **dict.fromkeys(("suspended", "running", "dispatched", "warn", "not proven"), "yellow"),
     **dict.fromkeys(("deleting", "failed", "expired", "cancelled", "fail", "leaks"), "red"),
+    **dict.fromkeys(("timed_out", "killed", "lost"), "red"),
 }
-_UNFOLDED_COLUMNS = ("id", *_STYLED_COLUMNS, "tried", "created")
+_AGES = {"created": "age", "ended": "ago", "seen": "seen ago", "started": "for"}
+"""Columns of moments, which a terminal shows as time gone by, under these headings."""
+_UNFOLDED_COLUMNS = ("id", *_STYLED_COLUMNS, *_AGES, "attempt", "pid", "tried", "took")
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -99,8 +102,7 @@ def _print_rich_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     # Two spaces between columns: with an id of 36 characters in it, a row has little room to give away.
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for name in columns:
-        heading = "age" if name == "created" else name
-        table.add_column(heading, no_wrap=name in _UNFOLDED_COLUMNS, min_width=4, overflow="fold")
+        table.add_column(_AGES.get(name, name), no_wrap=name in _UNFOLDED_COLUMNS, min_width=4, overflow="fold")
     for row in rows:
         table.add_row(*(_rich_cell(name, value) for name, value in zip(columns, row, strict=True)))
     out.print(table)

@@ -45,6 +45,9 @@ _EXIT_CODES: dict[type[PartywallError], ExitCode] = {
     errors.TenantExistsError: ExitCode.REFUSED,
     errors.CredentialRejectedError: ExitCode.REFUSED,
     errors.JobNotFoundError: ExitCode.REFUSED,
+    errors.JobOverError: ExitCode.REFUSED,
+    errors.UniqueKeyTakenError: ExitCode.REFUSED,
+    errors.IdempotencyKeyReusedError: ExitCode.REFUSED,
     errors.SigningKeyError: ExitCode.REFUSED,
     errors.SchemaOlderError: ExitCode.REFUSED,
     errors.SchemaNewerError: ExitCode.REFUSED,
@@ -60,6 +63,7 @@ _CONSTRAINTS = {
     "tenants_slug_is_a_dns_label": (
         "a slug is 1 to 63 of a-z, 0-9 and -, with a letter or digit first and last. Choose another."
     ),
+    "jobs_keys_are_short": "a key has at most 255 characters. Choose a shorter one.",
     "tenants_name_is_short": "a name has 1 to 200 characters. Choose another.",
 }
 

@@ -14,7 +14,35 @@ from db.opening import async_opening_pipeline, opening_pipeline
 from db.transaction_control import may_hold_several, refuse_several
 
 
-class TenantCursor(psycopg.Cursor[TupleRow]):
+def _check_alone(connection: Any, query: Any) -> None:
+    """Refuse, while a fence stands, what could end the transaction where no pipeline keeps a text to one statement."""
+    connection.require_owner()
+    if connection.fence is not None:
+        refuse_in_a_body(query)
+        refuse_several(query)
+
+
+class _SendingAlone(psycopg.Cursor[TupleRow]):
+    """The ways of a cursor that no pipeline carries; of a named one too: its name means nothing to them."""
+
+    @contextmanager
+    def copy(self, statement: Any, *args: Any, **kwargs: Any) -> Iterator[psycopg.Copy]:
+        # COPY cannot travel in a pipeline: the opening goes ahead, at the price of a round trip.
+        _check_alone(self.connection, statement)
+        with opening_pipeline(self.connection):
+            pass
+        with super().copy(statement, *args, **kwargs) as copy:
+            yield copy
+
+    def stream(self, query: Any, *args: Any, **kwargs: Any) -> Iterator[TupleRow]:
+        # Nor can rows that are fetched one by one.
+        _check_alone(self.connection, query)
+        with opening_pipeline(self.connection):
+            pass
+        yield from super().stream(query, *args, **kwargs)
+
+
+class TenantCursor(_SendingAlone):
     """Sends the connection's opening in the same pipeline as its own first statement."""
 
     def _with_opening(self) -> AbstractContextManager[Any]:
@@ -51,32 +79,8 @@ class TenantCursor(psycopg.Cursor[TupleRow]):
         with connection.pipeline():
             yield
 
-    @contextmanager
-    def copy(self, statement: Any, *args: Any, **kwargs: Any) -> Iterator[psycopg.Copy]:
-        # COPY cannot travel in a pipeline: the opening goes ahead, at the price of a round trip.
-        _check_alone(self.connection, statement)
-        with self._with_opening():
-            pass
-        with super().copy(statement, *args, **kwargs) as copy:
-            yield copy
 
-    def stream(self, query: Any, *args: Any, **kwargs: Any) -> Iterator[TupleRow]:
-        # Nor can rows that are fetched one by one.
-        _check_alone(self.connection, query)
-        with self._with_opening():
-            pass
-        yield from super().stream(query, *args, **kwargs)
-
-
-def _check_alone(connection: Any, query: Any) -> None:
-    """Refuse, while a fence stands, what could end the transaction where no pipeline keeps a text to one statement."""
-    connection.require_owner()
-    if connection.fence is not None:
-        refuse_in_a_body(query)
-        refuse_several(query)
-
-
-class TenantServerCursor(psycopg.ServerCursor[TupleRow]):
+class TenantServerCursor(_SendingAlone, psycopg.ServerCursor[TupleRow]):
     """A named cursor: DECLARE needs the transaction to exist, so the opening goes ahead."""
 
     def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
@@ -87,7 +91,28 @@ class TenantServerCursor(psycopg.ServerCursor[TupleRow]):
         return super().execute(query, params, **options)
 
 
-class AsyncTenantCursor(psycopg.AsyncCursor[TupleRow]):
+class _AsyncSendingAlone(psycopg.AsyncCursor[TupleRow]):
+    """`_SendingAlone` for asyncio."""
+
+    @asynccontextmanager
+    async def copy(self, statement: Any, *args: Any, **kwargs: Any) -> AsyncIterator[psycopg.AsyncCopy]:
+        connection: Any = self.connection
+        _check_alone(connection, statement)
+        async with connection.turn, async_opening_pipeline(connection):
+            pass
+        async with super().copy(statement, *args, **kwargs) as copy:
+            yield copy
+
+    async def stream(self, query: Any, *args: Any, **kwargs: Any) -> AsyncIterator[TupleRow]:
+        connection: Any = self.connection
+        _check_alone(connection, query)
+        async with connection.turn, async_opening_pipeline(connection):
+            pass
+        async for row in super().stream(query, *args, **kwargs):
+            yield row
+
+
+class AsyncTenantCursor(_AsyncSendingAlone):
     """`TenantCursor` for asyncio."""
 
     def _with_opening(self) -> AbstractAsyncContextManager[Any]:
@@ -120,25 +145,8 @@ class AsyncTenantCursor(psycopg.AsyncCursor[TupleRow]):
             async with connection.pipeline():
                 yield
 
-    @asynccontextmanager
-    async def copy(self, statement: Any, *args: Any, **kwargs: Any) -> AsyncIterator[psycopg.AsyncCopy]:
-        connection: Any = self.connection
-        _check_alone(connection, statement)
-        async with connection.turn, self._with_opening():
-            pass
-        async with super().copy(statement, *args, **kwargs) as copy:
-            yield copy
 
-    async def stream(self, query: Any, *args: Any, **kwargs: Any) -> AsyncIterator[TupleRow]:
-        connection: Any = self.connection
-        _check_alone(connection, query)
-        async with connection.turn, self._with_opening():
-            pass
-        async for row in super().stream(query, *args, **kwargs):
-            yield row
-
-
-class AsyncTenantServerCursor(psycopg.AsyncServerCursor[TupleRow]):
+class AsyncTenantServerCursor(_AsyncSendingAlone, psycopg.AsyncServerCursor[TupleRow]):
     """`TenantServerCursor` for asyncio."""
 
     async def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:

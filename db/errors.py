@@ -110,16 +110,23 @@ class WallBrokenError(PartywallError):
     sqlstate = "PW013"
 
 
+class TooManyLocksError(PartywallError):
+    """The transaction holds as many locks as it may."""
+
+    sqlstate = "PW014"
+    retryable: ClassVar[bool] = False
+
+
 class IdempotencyKeyReusedError(PartywallError):
     """The idempotency key was used for another request."""
 
-    sqlstate = "PW014"
+    sqlstate = "PW015"
 
 
 class UniqueKeyTakenError(PartywallError):
     """Another job with this unique key is live."""
 
-    sqlstate = "PW015"
+    sqlstate = "PW016"
 
 
 class JobOverError(PartywallError):

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from db import guard, sql_files
 from db.audit import Finding
+from db.audit.alterations import altered_files
 from db.bare_connection import bare_connection
 from db.errors import AppliedFileChangedError, SchemaNewerError
 from db.guard import GuardState
@@ -101,9 +102,13 @@ def _run(connection: Connection) -> MigrationReport:
 
 
 def _install_functions(connection: Connection, seen: Mapping[str, str]) -> list[str]:
-    """Return the files that are new, changed or gone; where there is one, all functions get their rights anew."""
+    """Return the files that are new, changed or gone, and those with a function that somebody altered in the database.
+
+    Where there is one, all functions get their rights anew.
+    """
     files = sql_files.functions()
-    changed = [file.path for file in files if seen.get(file.path) != file.sha256]
+    altered = altered_files(connection)
+    changed = [file.path for file in files if seen.get(file.path) != file.sha256 or file.path in altered]
     gone = sorted({path for path in seen if path.startswith("functions/")} - {file.path for file in files})
     if changed or gone:
         # Nothing says which grant was taken out of a file: all are taken back, and granted as the files have them.

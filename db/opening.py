@@ -10,6 +10,7 @@ from psycopg.abc import Params, QueryNoTemplate
 from db.errors import ForeignConnectionError
 from db.owner import Owner
 from db.round_trip import Statement
+from db.transaction_control import TransactionControlError
 
 Opening = tuple[Statement, ...]
 """What has to reach the server before a transaction's first statement, in order."""
@@ -45,6 +46,19 @@ class Tenanted:
         """
         if self.owner is not None and not self.owner.is_here():
             raise ForeignConnectionError(hint="Let the thread compute and return; read and write in the body.")
+
+    def refuse_transaction_block(self) -> None:
+        """Return where nothing is to be asked before a COMMIT.
+
+        Raises:
+            ForeignConnectionError, TransactionControlError: a body's transaction: psycopg would commit it unasked.
+        """
+        self.require_owner()
+        if self.owner is not None or self.fence is not None:
+            raise TransactionControlError(
+                "The driver's transaction() commits past the lease of the attempt",
+                hint="Use begin_nested() on the connection or session: a savepoint.",
+            )
 
 
 def spoken(statement: Statement) -> tuple[QueryNoTemplate, Params]:

@@ -1,8 +1,9 @@
 """Acting on jobs that were accepted: ending them, letting them try again, forgetting them."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from db.errors import JobOverError
 from db.jobs import JobState, not_found
@@ -10,6 +11,19 @@ from db.session import Executor
 
 RETRYABLE = (JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
 """Over, and without success: they may be asked to try once more."""
+
+_RETRY_JOBS = text("""
+    select *
+    from partywall.retry_jobs(:state, :task_name, :slug, now() - make_interval(secs => :since), :batch_limit)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class RetriedJob:
+    """A job that waits again, and whose it is."""
+
+    tenant_slug: str
+    job_id: UUID
 
 
 def cancel_job(executor: Executor, job_id: UUID, *, reason: str | None) -> JobState:
@@ -44,6 +58,31 @@ def retry_job(executor: Executor, job_id: UUID) -> None:
         raise JobOverError(
             job=job_id, state=before.value, hint="Only a job that has failed, expired or was cancelled can try again."
         )
+
+
+def retry_jobs(
+    connection: Connection,
+    *,
+    state: JobState,
+    task_name: str | None = None,
+    slug: str | None = None,
+    ended_within_seconds: float | None = None,
+    limit: int,
+) -> list[RetriedJob]:
+    """Let jobs of all active tenants that ended in `state` try once more, those first that ended first.
+
+    `state` is one of RETRYABLE. At most `limit`; jobs whose unique key has another live job stay as they are.
+    """
+    values = {
+        "state": state.value,
+        "task_name": task_name,
+        "slug": slug,
+        "since": ended_within_seconds,
+        "batch_limit": limit,
+    }
+    rows = connection.execute(_RETRY_JOBS, values).all()
+    connection.commit()
+    return [RetriedJob(row.tenant_slug, row.job_id) for row in rows]
 
 
 def _required(state: str | None, job_id: UUID) -> JobState:

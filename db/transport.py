@@ -8,6 +8,8 @@ connection needs three. Measured by tests/db/test_round_trips.py.
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -56,6 +58,13 @@ class TenantConnection(Tenanted, psycopg.Connection[TupleRow]):
         else:
             # No statement can follow here. PostgreSQL rolls back what is cut off.
             self.close()
+
+    @contextmanager
+    def transaction(self, *args: Any, **kwargs: Any) -> Iterator[psycopg.Transaction]:
+        """Begin a transaction that psycopg commits by itself; not in a body, whose commits are fenced."""
+        self.refuse_transaction_block()
+        with super().transaction(*args, **kwargs) as transaction:
+            yield transaction
 
     def wait(self, gen: PQGen[Result], *args: Any, **kwargs: Any) -> Result:
         """Drive the protocol; when interrupted by an exception, cancel the query and drain its answer.
@@ -113,6 +122,13 @@ class AsyncTenantConnection(Tenanted, psycopg.AsyncConnection[TupleRow]):
         """Roll back. A transaction that never spoke is forgotten without a round trip."""
         async with self.turn:
             await self._roll_back()
+
+    @asynccontextmanager
+    async def transaction(self, *args: Any, **kwargs: Any) -> AsyncIterator[psycopg.AsyncTransaction]:
+        """Begin a transaction that psycopg commits by itself; not in a body, whose commits are fenced."""
+        self.refuse_transaction_block()
+        async with super().transaction(*args, **kwargs) as transaction:
+            yield transaction
 
     async def _roll_back(self) -> None:
         self.forget()

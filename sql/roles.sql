@@ -49,8 +49,9 @@ begin
 end
 $roles$;
 
--- Sessions of one role see and end each other's queries, and large objects belong to the role, not to a
--- tenant. PostgreSQL grants all of that to PUBLIC; only a superuser can take it back, for this database.
+-- Sessions of one role see and end each other's queries, large objects belong to the role, not to a tenant, and
+-- the server has one table of locks, which one statement fills. PostgreSQL grants all of that to PUBLIC; only a
+-- superuser can take it back, for this database.
 do $side_channels$
 declare
     procedure regprocedure;
@@ -65,6 +66,8 @@ begin
           and (
             proname like 'lo\_%'
             or proname like 'pg\_stat\_get\_backend\_%'
+            or proname like 'pg\_advisory\_%'
+            or proname like 'pg\_try\_advisory\_%'
             or proname in (
                 'loread', 'lowrite', 'lo_export', 'lo_import',
                 'pg_terminate_backend', 'pg_cancel_backend', 'pg_stat_get_activity'
@@ -73,6 +76,9 @@ begin
     loop
         execute format('revoke execute on function %s from public', procedure);
     end loop;
+    -- Whoever leads, whoever migrates, and partywall.lock().
+    grant execute on function pg_try_advisory_lock(bigint) to partywall_dispatcher, partywall_migrator;
+    grant execute on function pg_advisory_xact_lock(bigint) to partywall_owner;
     revoke select on pg_stat_activity, pg_stat_ssl, pg_stat_gssapi, pg_stat_replication, pg_largeobject_metadata
     from public;
     if to_regrole('partywall_backup') is not null then

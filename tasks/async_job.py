@@ -77,6 +77,14 @@ class AsyncJob:
         """Return the id of a child job of the same tenant. It exists when this job's effects do."""
         return await self.connection.run_sync(lambda _: self._job.enqueue(task_name, payload, run_at=run_at))
 
+    async def lock(self, key: str) -> None:
+        """Wait until no other job of this tenant holds the lock of this name; hold it until the transaction ends.
+
+        Raises:
+            TooManyLocksError: 16 others are held already.
+        """
+        await self.connection.run_sync(lambda _: self._job.lock(key))
+
     async def flush(self) -> None:
         """Send pending ORM changes to the database."""
         await self.connection.run_sync(lambda _: self._job.flush())

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from db import attempts
 from db.attempts import Attempt
 from db.context import TenantContext
+from db.locks import hold_lock
 from db.session import BodySession, TenantSession, session_on
 from tasks import producing
 from tasks.errors import NotInACallError
@@ -106,6 +107,14 @@ class Job:
     def enqueue(self, task_name: str, payload: Any, *, run_at: datetime | None = None) -> UUID:
         """Return the id of a child job of the same tenant. It exists when this job's effects do."""
         return producing.enqueue(self.connection, task_name, payload, run_at=run_at)
+
+    def lock(self, key: str) -> None:
+        """Wait until no other job of this tenant holds the lock of this name; hold it until the transaction ends.
+
+        Raises:
+            TooManyLocksError: 16 others are held already.
+        """
+        hold_lock(self.connection, key)
 
     def flush(self) -> None:
         """Send pending ORM changes to the database."""

@@ -81,6 +81,11 @@ def clone(server: EmbeddedPostgres, name: str, *, template: str = TEMPLATE) -> D
     return Database(server=server, name=name)
 
 
+def let_everybody_lock(database: Database) -> None:
+    """Let a body leave a session lock behind, as it can where no superuser bootstrapped."""
+    database.do("grant execute on function pg_advisory_lock(bigint) to public")
+
+
 def drop(database: Database) -> None:
     """Drop it, whoever is still connected."""
     _maintain(database.server, f"drop database {database.name} with (force)")

@@ -1,4 +1,4 @@
-"""One question, or many, to the catalog: the logins and schemas are bound, the scope is worked out once."""
+"""One question, or many, to the catalog: what is judged, and by what, is bound; the scope is worked out once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Connection, Row, Text, bindparam, text
 
 from db import sql_files
+from db.shipped_functions import shipped_functions_json
 
 
 def ask(connection: Connection, query: str, *, schemas: Sequence[str], logins: Sequence[str]) -> Sequence[Row[Any]]:
@@ -13,7 +14,9 @@ def ask(connection: Connection, query: str, *, schemas: Sequence[str], logins: S
     # WITH RECURSIVE, because its members may then stand in any order.
     members = ",\n".join(f"{_name(file.path)} as (\n{file.text}\n)" for file in sql_files.files_in("audit/scope"))
     statement = text(f"with recursive\n{members}\n{query}").bindparams(
-        bindparam("schemas", list(schemas), ARRAY(Text)), bindparam("logins", list(logins), ARRAY(Text))
+        bindparam("schemas", list(schemas), ARRAY(Text)),
+        bindparam("logins", list(logins), ARRAY(Text)),
+        bindparam("shipped_functions", shipped_functions_json(), Text),
     )
     return connection.execute(statement).all()
 

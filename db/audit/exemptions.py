@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from db.audit.alterations import ALTERED
 from db.audit.asking import ask
 from db.audit.checks import Check, catalog_checks
 from db.audit.finding import Exemption, Finding
@@ -99,6 +100,9 @@ def sift(
     for finding in findings:
         answers = {finding.check, None} if finding.check in tenants_only else {finding.check}
         covering = [each for each in exemptions if each.check in answers and each.covers(finding)]
+        if finding.check == ALTERED:
+            # Whoever replaces a function of the wall could say in its comment that this is right.
+            covering = []
         exempted += [(finding, each) for each in covering]
         if not covering:
             left.append(finding)

@@ -1,7 +1,7 @@
--- A service's login may look at or end other sessions, or use large objects.
+-- A service's login may look at or end other sessions, use large objects, or take advisory locks.
 -- medium, fixed by a superuser
 -- Sessions of one role share them, whatever tenant each is: they read each other's queries, end each other, and leave
--- large objects for each other.
+-- large objects for each other. All share one table of locks: one statement fills it, and nobody can work.
 select
     'database ' || current_database() as object,
     null as part,
@@ -24,10 +24,17 @@ where rights.grantee <> routines.proowner
       'lo\_%',
       'loread',
       'lowrite',
+      'pg\_advisory\_%',
+      'pg\_try\_advisory\_%',
       'pg_terminate_backend',
       'pg_cancel_backend',
       'pg_stat_get_activity',
       'pg_stat_get_backend_activity',
       'pg_stat_get_backend_idset'
   ])
+  -- Who leads.
+  and not (
+      grantees.grantee_name = 'partywall_dispatcher'
+      and routines.oid = 'pg_try_advisory_lock(bigint)'::regprocedure
+  )
 having count(*) > 0

@@ -1,10 +1,10 @@
 -- Accepts a job for the tenant of this transaction. It exists when the transaction commits, and not before.
 -- Returns its id, and whether it is new: with a key, it may be another job that was accepted before.
 --
--- idempotency_key: the same request sent twice is one job, for as long as that job is kept. Raises PW014 when it was
+-- idempotency_key: the same request sent twice is one job, for as long as that job is kept. Raises PW015 when it was
 --     used for another task or payload.
 -- unique_key: at most one live job of the tenant has it. `if_live` says what to do when there is one: `return` it, or
---     `reject` with PW015.
+--     `reject` with PW016.
 -- runs_for_deleted: also while the tenant is being deleted.
 --
 -- Raises PW001 without a tenant, PW005/PW006 when the tenant may not work, PW012 when the payload is over 256 KiB.
@@ -61,7 +61,7 @@ begin
 end
 $$;
 
--- Returns the job that has one of the keys and may be taken instead, null when it is gone by now. Raises PW014, PW015.
+-- Returns the job that has one of the keys and may be taken instead, null when it is gone by now. Raises PW015, PW016.
 create or replace function partywall_private.job_in_the_way(
     tenant uuid, task_name text, payload jsonb, idempotency_key text, unique_key text, if_live text
 )
@@ -82,7 +82,7 @@ begin
     if found then
         if before.task_name <> job_in_the_way.task_name or before.payload <> job_in_the_way.payload then
             raise exception 'the idempotency key was used for another request' using
-                errcode = 'PW014',
+                errcode = 'PW015',
                 hint = 'Send the same task and payload again, or take a new key for a new request.';
         end if;
         return before.id;
@@ -96,7 +96,7 @@ begin
 
     if live is not null and job_in_the_way.if_live <> 'return' then
         raise exception 'a job with this unique key is live: %', live using
-            errcode = 'PW015',
+            errcode = 'PW016',
             hint = 'Wait until it is over, cancel it, or ask for the one there is: if_live = return.';
     end if;
     return live;

@@ -1,6 +1,6 @@
 -- Letting jobs that have ended without success try once more. Their attempts are counted on; there is at least one left.
 
--- Puts one job back; it must be locked. Raises PW015 when its unique key has another live job by now.
+-- Puts one job back; it must be locked. Raises PW016 when its unique key has another live job by now.
 create or replace function partywall_private.queue_again(tenant uuid, job uuid)
 returns void
 language plpgsql
@@ -22,13 +22,13 @@ begin
       and jobs.id = queue_again.job;
 exception when unique_violation then
     raise exception 'another job with its unique key is live' using
-        errcode = 'PW015',
+        errcode = 'PW016',
         hint = 'Wait until that one is over, or cancel it.';
 end
 $$;
 
 -- Retries a job of this transaction's tenant. Returns the state it had before, null when the tenant has no such job;
--- only `failed`, `cancelled` and `expired` change. Raises PW005, PW006 when the tenant may not work, PW015.
+-- only `failed`, `cancelled` and `expired` change. Raises PW005, PW006 when the tenant may not work, PW016.
 create or replace function partywall.retry_job(job_id uuid)
 returns text
 language plpgsql
@@ -85,7 +85,7 @@ begin
     loop
         begin
             perform partywall_private.queue_again(ended.tenant_id, ended.id);
-        exception when sqlstate 'PW015' then
+        exception when sqlstate 'PW016' then
             continue;
         end;
         tenant_slug := ended.slug;

@@ -186,6 +186,24 @@ def test_an_exemption_covers_one_check_of_one_part_and_keeps_the_rest(audited: A
     assert [(finding.part, exemption.reason) for finding, exemption in report.exempted] == [("policy more", "a demo")]
 
 
+def test_nothing_exempts_a_function_of_the_wall_that_was_altered(audited: Audited) -> None:
+    report = audited(
+        OWNER,
+        """
+            alter function partywall.current_tenant_id() immutable;
+            comment on function partywall.current_tenant_id() is
+            'partywall: allow definer-executable, it tells a transaction its own tenant
+            partywall: allow platform-function-altered, it is faster';
+        """,
+        schemas=["app", "partywall"],
+    )
+
+    assert [(finding.check, finding.severity) for finding in report.findings] == [
+        ("platform-function-altered", Severity.CRITICAL),
+        ("exemption-unused", Severity.LOW),
+    ]
+
+
 def test_several_lines_of_a_comment_are_several_exemptions(audited: Audited) -> None:
     report = audited(
         OWNER,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from db.audit import AuditReport, Finding, Severity, audit
+from db.audit.alterations import ALTERED
 from db.audit.probe import ProbeReport, probe_database
 from db.audit.probe.login import ProbeLoginError
 from db.bare_connection import bare_connection
@@ -67,7 +68,8 @@ def test_the_platforms_own_tables_hold_too(own_database: Database) -> None:
 @pytest.mark.parametrize("leaky", UNSEEN, ids=name)
 def test_a_leak_that_no_catalog_shows_is_found_by_playing_it(leaky: LeakyDatabase, own_database: Database) -> None:
     plant(own_database, leaky.plant)
-    assert audited(own_database).at_least(Severity.HIGH) == []
+    # That a function is another than ours the catalog shows; not what it does.
+    assert {finding.check for finding in audited(own_database).at_least(Severity.HIGH)} <= {ALTERED}
 
     found = told(probed(own_database), leaky.check, leaky.object)
 

@@ -49,6 +49,55 @@ def test_a_job_for_later_is_scheduled(acme: TestTenant, partywall: Run) -> None:
     assert (job["state"], job["run_at"]) == ("scheduled", "2999-12-01T02:00:00Z")
 
 
+def test_the_same_request_sent_again_is_the_same_job(acme: TestTenant, partywall: Run) -> None:
+    request = ("enqueue", "acme", IMPORT, "--payload", PAYLOAD, "--idempotency-key", "order-4711")
+    first = json.loads(partywall(*request, "--json").stdout)
+    again = partywall(*request)
+
+    assert first["is_new"] is True
+    assert (again.exit_code, again.stdout.strip()) == (0, first["id"])
+    assert again.stderr == "Accepted before, under the same key.\n"
+    assert json.loads(partywall(*request, "--json").stdout)["is_new"] is False
+    other = partywall("enqueue", "acme", IMPORT, "--payload", '{"file": "b.csv"}', "--idempotency-key", "order-4711")
+    assert (other.exit_code, other.stdout) == (3, "")
+    assert "new key" in other.stderr
+
+
+def test_a_unique_key_has_one_live_job(acme: TestTenant, partywall: Run) -> None:
+    request = ("enqueue", "acme", IMPORT, "--payload", PAYLOAD, "--unique-key", "nightly")
+    live = partywall(*request).stdout.strip()
+
+    refused = partywall(*request)
+    returned = partywall(*request, "--if-live", "return")
+
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert live in refused.stderr
+    assert (returned.exit_code, returned.stdout.strip()) == (0, live)
+    assert shown(partywall, live)["unique_key"] == "nightly"
+
+
+def test_a_job_may_expire(acme: TestTenant, partywall: Run) -> None:
+    result = partywall("enqueue", "acme", IMPORT, "--payload", PAYLOAD, "--expires-at", "2999-12-01T03:00+01:00")
+
+    assert shown(partywall, result.stdout.strip())["expires_at"] == "2999-12-01T02:00:00Z"
+
+
+def test_wishes_that_cannot_be_meant_are_bad_input(acme: TestTenant, partywall: Run) -> None:
+    for options, said in (
+        (("--expires-at", "tomorrow"), "--expires-at tomorrow is not a moment"),
+        (("--run-at", "2999-01-01T01:00+01:00", "--expires-at", "2999-01-01T00:00Z"), "is not after --run-at"),
+        (("--unique-key", ""), "--unique-key is empty"),
+        (("--idempotency-key", ""), "--idempotency-key is empty"),
+        (("--unique-key", "x" * 256), "at most 255 characters"),
+        (("--if-live", "wait"), "--if-live"),
+    ):
+        result = partywall("enqueue", "acme", IMPORT, "--payload", PAYLOAD, *options)
+
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert said in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
 def test_a_payload_that_cannot_be_used_is_bad_input(acme: TestTenant, partywall: Run) -> None:
     for payload, said in (
         ('{"file": 1}', "the payload does not fit orders.import_csv: /file: "),

@@ -10,7 +10,7 @@ from db import attempts
 from db.tenants import JobOverview
 from tests.cli.conftest import Run
 from tests.databases import Database, TestTenant
-from tests.db.work import body_of, claim_one, enqueue_one
+from tests.db.work import TESTS, body_of, claim_one, enqueue_one
 
 
 def succeed(tenant: TestTenant, *, result: object = None) -> None:
@@ -92,6 +92,36 @@ def test_a_failed_job_is_shown_with_its_traceback(acme: TestTenant, partywall: R
 
     text = partywall("jobs", "show", job_id).stdout
     assert "error:\n  ValueError: no\n  Traceback:\n    line 1\n" in text
+
+
+def test_a_job_is_shown_with_its_attempts_and_who_ended_it(acme: TestTenant, partywall: Run) -> None:
+    job_id = enqueue_one(acme, max_attempts=1)
+    fail(acme, error={"type": "ValueError", "message": "no bread\nat all", "traceback": "Traceback:"})
+    partywall("jobs", "retry", job_id)
+    partywall("jobs", "cancel", job_id, "--reason", "never mind")
+
+    job = json.loads(partywall("jobs", "show", job_id, "--json").stdout)
+    (attempt,) = job["attempts"]
+    assert (attempt["attempt"], attempt["outcome"], attempt["worker"]) == (1, "failed", TESTS.name)
+    assert attempt["error"]["traceback"] == "Traceback:"
+    assert (job["cancelled_by"], job["cancel_reason"]) == ("operator/partywall_operator", "never mind")
+    text = partywall("jobs", "show", job_id).stdout
+    assert "cancelled by: operator/partywall_operator\nbecause:      never mind\ntried:        1 of at most 2\n" in text
+    last = text.splitlines()[-1]
+    assert last.startswith("1        failed   ")
+    assert last.endswith(f"{TESTS.name}  ValueError: no bread")
+
+
+def test_what_went_wrong_with_its_workers_is_shown_once_something_did(
+    acme: TestTenant, database: Database, partywall: Run
+) -> None:
+    job_id = enqueue_one(acme)
+    assert "lost" not in partywall("jobs", "show", job_id).stdout
+    database.do("update partywall.jobs set attempt = 3, handed_back = 1, lost = 2 where id = :id", id=job_id)
+
+    text = partywall("jobs", "show", job_id).stdout
+
+    assert "tried:       2 of at most 3\nhanded back: 1\nlost:        2; 3 are too many\n" in text
 
 
 def test_what_a_tenant_wrote_cannot_steer_the_terminal(acme: TestTenant, partywall: Run) -> None:

@@ -13,7 +13,7 @@ from cli.stack.postgres import EmbeddedPostgres
 from db import sql_files
 from db.engine import dispose_engines, engine_for
 from db.roles import Role
-from tests.databases import TEMPLATE, Database, clone, drop
+from tests.databases import TEMPLATE, Database, clone, drop, let_everybody_lock
 from tests.db.notes import create_notes
 
 # Emptying takes a tenth of the time of a new database. A test that changes more than rows takes `own_database`.
@@ -87,6 +87,12 @@ def pool_of_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator
     dispose_engines()
     yield
     dispose_engines()
+
+
+@pytest.fixture
+def locks_for_everybody(kept_database: Database) -> None:
+    """Advisory locks as PostgreSQL grants them, for the rest of the module."""
+    let_everybody_lock(kept_database)
 
 
 @pytest.fixture

@@ -222,10 +222,11 @@ def test_asyncio_tasks_that_begin_a_transaction_together_are_all_in_it(database:
     assert effects(database) == 0
 
 
+@pytest.mark.parametrize("named", [(), ("a cursor of the server",)], ids=["unnamed", "named"])
 @pytest.mark.parametrize("kind", ["copy", "stream"])
 @pytest.mark.parametrize("ending", ["commit", "copy (select 1) to stdout; commit"])
 def test_a_zombie_cannot_commit_in_what_travels_by_itself(
-    database: Database, acme: TestTenant, kind: str, ending: str
+    database: Database, acme: TestTenant, kind: str, ending: str, named: tuple[str, ...]
 ) -> None:
     zombie = start_one(acme)
 
@@ -234,13 +235,32 @@ def test_a_zombie_cannot_commit_in_what_travels_by_itself(
             await connection.execute(WRITE)
             take_away(database, zombie)
             driver: Any = (await connection.get_raw_connection()).driver_connection
+            async with driver.cursor(*named) as cursor:
+                with pytest.raises(TransactionControlError):
+                    if kind == "copy":
+                        async with cursor.copy(ending):
+                            pass
+                    else:
+                        async for _ in cursor.stream(ending):
+                            pass
+            await connection.run_sync(attempts.abandon)
+
+    run(body())
+
+    assert effects(database) == 0
+
+
+def test_a_zombie_cannot_commit_in_a_transaction_of_the_drivers(database: Database, acme: TestTenant) -> None:
+    zombie = start_one(acme)
+
+    async def body() -> None:
+        async with body_of(zombie) as connection:
+            take_away(database, zombie)
+            await connection.begin()
+            driver: Any = (await connection.get_raw_connection()).driver_connection
             with pytest.raises(TransactionControlError):
-                if kind == "copy":
-                    async with driver.cursor().copy(ending):
-                        pass
-                else:
-                    async for _ in driver.cursor().stream(ending):
-                        pass
+                async with driver.transaction():
+                    await driver.execute("insert into app.notes (body) values ('an effect')")
             await connection.run_sync(attempts.abandon)
 
     run(body())

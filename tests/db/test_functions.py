@@ -31,6 +31,7 @@ EXECUTE: Mapping[str, set[str]] = {
     "hold_lease": {"worker"},
     "installed_schema": EVERY_SERVICE,
     "jobs_overview": {"operator"},
+    "lock": {"worker"},
     "mint_calls": {"worker", "api", "operator"},
     "open_tenant": {"operator"},
     "protect": set(),

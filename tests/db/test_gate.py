@@ -17,6 +17,7 @@ from db.errors import (
 )
 from db.gate import require_fit
 from db.roles import Role
+from tests.audit.zoo.platform import BELIEVES_ANYBODY
 from tests.databases import PASSWORD, Database
 
 SERVICES = [Role.WORKER, Role.API, Role.DISPATCHER, Role.SCHEDULER]
@@ -150,6 +151,22 @@ def test_a_wall_with_a_hole_is_refused(hole: str, role: Role, own_database: Data
 
     with pytest.raises(WallBrokenError, match=r"See: partywall audit"):
         require_fit(role)
+
+
+@pytest.mark.parametrize("role", [Role.WORKER, Role.API])
+def test_a_wall_whose_proof_was_replaced_is_refused(role: Role, own_database: Database) -> None:
+    own_database.do(BELIEVES_ANYBODY)
+
+    with pytest.raises(WallBrokenError, match=r"proven_tenant_id\(text\) is not as this version ships it: its body"):
+        require_fit(role)
+
+
+def test_a_database_of_another_age_is_told_so_and_not_that_its_functions_differ(own_database: Database) -> None:
+    own_database.do(BELIEVES_ANYBODY)
+    own_database.do("update partywall_private.installed_files set sha256 = '' where path = 'functions/tokens.sql'")
+
+    with pytest.raises(SchemaOlderError):
+        require_fit(Role.WORKER)
 
 
 def test_a_hole_in_a_schema_that_the_guard_watches_is_refused(own_database: Database) -> None:

@@ -84,6 +84,7 @@ def test_the_connection_survives_and_carries_nothing(body: Callable[[Connection]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # struck inside a destructor
+@pytest.mark.usefixtures("locks_for_everybody")
 def test_whenever_it_strikes_the_next_user_finds_a_clean_connection(acme: TestTenant) -> None:
     chance = random.Random(20240229)
     attempt = start_one(acme, lease_seconds=600)

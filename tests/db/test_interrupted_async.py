@@ -68,6 +68,7 @@ def test_the_connection_survives_and_carries_nothing(database: Database, body: B
     assert database.ask("select 1 from pg_stat_activity where query like '%pg_sleep(10)' and state = 'active'") == []
 
 
+@pytest.mark.usefixtures("locks_for_everybody")
 def test_whenever_it_strikes_the_next_user_finds_a_clean_connection(acme: TestTenant) -> None:
     chance = random.Random(20240301)
     attempt = start_one(acme, lease_seconds=600)

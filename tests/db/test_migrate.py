@@ -28,6 +28,7 @@ from db.revisions import head_revision
 from db.roles import Role
 from db.schema import require_current
 from db.session import platform_connection
+from tests.audit.zoo.platform import BELIEVES_ANYBODY
 from tests.databases import PASSWORD, Database, drop
 
 
@@ -134,11 +135,46 @@ def test_a_grant_that_was_taken_out_of_a_file_is_taken_back(own_database: Databa
 def test_a_function_whose_file_is_gone_may_be_executed_by_nobody(own_database: Database, sql_folder: Path) -> None:
     (sql_folder / "functions/overview.sql").unlink()
     overview = "partywall.jobs_overview(text,text,text,uuid,integer)"
+    allowed = "partywall: allow platform-function-unknown, processes of the last version call it"
+    own_database.do(f"comment on function {overview} is '{allowed}'")
     assert may_execute(own_database, "partywall_operator", overview)
 
     assert migrate_it(own_database) == ["functions/overview.sql"]
     assert not may_execute(own_database, "partywall_operator", overview)
     assert migrate_it(own_database) == []
+
+
+def test_a_function_that_is_no_longer_shipped_has_to_be_dropped(own_database: Database, sql_folder: Path) -> None:
+    (sql_folder / "functions/overview.sql").unlink()
+
+    with pytest.raises(WallBrokenError, match=r"drop routine partywall\.jobs_overview\("):
+        migrate_it(own_database)
+
+
+def source_of(database: Database, function: str) -> str:
+    ((source,),) = database.ask("select prosrc from pg_proc where oid = cast(:f as regprocedure)", f=function)
+    return str(source)
+
+
+def test_a_function_that_was_altered_in_the_database_is_put_back(own_database: Database) -> None:
+    before = content(own_database), source_of(own_database, "partywall_private.proven_tenant_id(text)")
+    own_database.do(BELIEVES_ANYBODY)
+    own_database.do("drop function partywall.jobs_overview")
+
+    assert migrate_it(own_database) == ["functions/overview.sql", "functions/tokens.sql"]
+    assert migrate_it(own_database) == []
+    rights = [row for row in before[0] if row[0] == "function"]
+    assert [row for row in content(own_database) if row[0] == "function"] == rights
+    assert source_of(own_database, "partywall_private.proven_tenant_id(text)") == before[1]
+
+
+def test_a_file_of_the_adopter_cannot_replace_what_the_wall_rests_on(own_database: Database, sql_folder: Path) -> None:
+    (sql_folder / "app/9001_debug.sql").write_text(BELIEVES_ANYBODY)
+
+    with pytest.raises(WallBrokenError, match=r"proven_tenant_id\(text\) is not as this version ships it"):
+        migrate_it(own_database)
+
+    assert "sha256" in source_of(own_database, "partywall_private.proven_tenant_id(text)")
 
 
 def test_what_an_adopters_own_role_was_granted_it_keeps(own_database: Database, sql_folder: Path) -> None:
@@ -216,7 +252,7 @@ def test_a_hole_before_the_platforms_own_tables_is_refused(
 
 def test_a_migration_waits_for_another_and_gives_up_at_its_deadline(own_database: Database) -> None:
     with psycopg.connect(own_database.url(Role.MIGRATOR)) as other:
-        other.execute("select pg_advisory_lock(%s)", (LOCK_KEY,))
+        other.execute("select pg_try_advisory_lock(%s)", (LOCK_KEY,))
         with pytest.raises(MigrationBusyError):
             migrate_it(own_database, wait_seconds=0.3)
 

@@ -18,7 +18,7 @@ from tests.databases import Database, TestTenant
 from tests.db.leaving import LEFTOVERS, Found, assert_clean, look
 from tests.db.work import body_of, start_one
 
-pytestmark = pytest.mark.usefixtures("pool_of_one")
+pytestmark = pytest.mark.usefixtures("pool_of_one", "locks_for_everybody")
 
 
 class BodyError(Exception):

@@ -14,7 +14,7 @@ from db.session import async_platform_connection, async_tenant_session
 from tests.databases import Database, TestTenant
 from tests.db.leaving import LEFTOVERS, Found, assert_clean, look_async
 
-pytestmark = pytest.mark.usefixtures("pool_of_one")
+pytestmark = pytest.mark.usefixtures("pool_of_one", "locks_for_everybody")
 
 Body = Callable[[AsyncSession], Awaitable[object]]
 

@@ -8,7 +8,9 @@ from sqlalchemy.exc import DBAPIError
 
 from db import attempts
 from db.body_statements import BodyStatementError
+from db.engine import OWNER
 from db.errors import LeaseLostError
+from db.owner import Owner
 from db.roles import Role
 from db.session import become, platform_connection
 from db.transaction_control import TransactionControlError, refuse_transaction_control
@@ -76,34 +78,83 @@ def test_a_zombie_cannot_keep_what_it_wrote_by_committing_in_sql(
     assert database.ask("select count(*) from partywall.jobs where task_name = 'tests.zombie'") == [(0,)]
 
 
+@pytest.mark.parametrize("named", [(), ("a cursor of the server",)], ids=["unnamed", "named"])
 @pytest.mark.parametrize("kind", ["copy", "stream"])
 @pytest.mark.parametrize("ending", ["commit", "copy (select 1) to stdout; commit"])
 def test_a_zombie_cannot_commit_in_what_travels_by_itself(
-    database: Database, acme: TestTenant, kind: str, ending: str
+    database: Database, acme: TestTenant, kind: str, ending: str, named: tuple[str, ...]
 ) -> None:
     zombie = start_one(acme)
     with body_of(zombie) as connection:
         connection.execute(WRITE)
         take_away(database, zombie)
         driver: Any = connection.connection.driver_connection
-        with pytest.raises(TransactionControlError):
+        with driver.cursor(*named) as cursor, pytest.raises(TransactionControlError):
             if kind == "copy":
-                with driver.cursor().copy(ending):
+                with cursor.copy(ending):
                     pass
             else:
-                list(driver.cursor().stream(ending))
+                list(cursor.stream(ending))
         attempts.abandon(connection)
 
     assert effects(database) == 0
 
 
-def test_what_travels_by_itself_may_be_one_statement(acme: TestTenant) -> None:
+@pytest.mark.parametrize("named", [(), ("a cursor of the server",)], ids=["unnamed", "named"])
+def test_what_travels_by_itself_may_be_one_statement(acme: TestTenant, named: tuple[str, ...]) -> None:
     with body_of(start_one(acme)) as connection:
         connection.begin()
         driver: Any = connection.connection.driver_connection
-        with driver.cursor().copy("copy (select partywall.current_tenant_id()) to stdout") as copy:
-            copied = b"".join(copy).decode().strip()
-        streamed = list(driver.cursor().stream("select partywall.current_tenant_id();"))
+        with driver.cursor(*named) as cursor:
+            with cursor.copy("copy (select partywall.current_tenant_id()) to stdout") as copy:
+                copied = b"".join(copy).decode().strip()
+            streamed = list(cursor.stream("select partywall.current_tenant_id();"))
         attempts.abandon(connection)
 
     assert (copied, streamed) == (str(acme.id), [(acme.id,)])
+
+
+@pytest.mark.parametrize("name", ["copy", "stream"])
+def test_what_travels_by_itself_brings_the_context_along(acme: TestTenant, name: str) -> None:
+    with body_of(start_one(acme)) as connection:
+        connection.begin()
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor("first in its transaction") as cursor:
+            if name == "copy":
+                with cursor.copy("copy (select partywall.current_tenant_id()) to stdout") as copy:
+                    (said,) = b"".join(copy).decode().split()
+            else:
+                ((said,),) = cursor.stream("select partywall.current_tenant_id()::text")
+        attempts.abandon(connection)
+
+    assert said == str(acme.id)
+
+
+def test_a_zombie_cannot_commit_in_a_transaction_of_the_drivers(database: Database, acme: TestTenant) -> None:
+    zombie = start_one(acme)
+    with body_of(zombie) as connection:
+        take_away(database, zombie)
+        connection.begin()
+        driver: Any = connection.connection.driver_connection
+        with pytest.raises(TransactionControlError), driver.transaction():
+            driver.execute("insert into app.notes (body) values ('an effect')")
+        attempts.abandon(connection)
+
+    assert effects(database) == 0
+
+
+def test_a_body_without_a_fence_cannot_commit_in_a_transaction_of_the_drivers_either(acme: TestTenant) -> None:
+    with platform_connection(Role.WORKER) as connection:
+        become(connection, acme.context)
+        connection.execution_options(**{OWNER: Owner.enter()})
+        connection.begin()
+        driver: Any = connection.connection.driver_connection
+        with pytest.raises(TransactionControlError), driver.transaction():
+            pass
+
+
+def test_where_nothing_is_fenced_the_driver_may_begin_a_transaction(database: Database) -> None:
+    with platform_connection(Role.WORKER) as connection:
+        driver: Any = connection.connection.driver_connection
+        with driver.transaction():
+            assert driver.execute("select 1").fetchone() == (1,)

@@ -1,6 +1,10 @@
-"""Hearing of new jobs, and of nothing twice."""
+"""Hearing of new jobs, and of nothing twice; and who leads."""
 
-from db.wakeups import open_wakeups
+import psycopg
+import pytest
+
+from db.roles import Role
+from db.wakeups import DISPATCHER_LOCK, open_wakeups
 from tests.databases import Database, TestTenant
 from tests.db.work import enqueue_one
 from tests.waiting import wait_until
@@ -30,3 +34,39 @@ def test_one_session_leads_until_it_ends(database: Database) -> None:
 
         # The server frees the lock when it has noticed that the session is gone.
         wait_until(standby.lead, timeout_seconds=10)
+
+
+OPEN_TO_ALL = """
+    grant execute on function pg_advisory_lock(bigint), pg_stat_get_activity(integer) to public;
+    grant select on pg_stat_activity to public
+"""
+"""As PostgreSQL comes: where no superuser bootstrapped."""
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "db.wakeups"]
+
+
+def test_a_leader_that_is_no_dispatcher_is_told_of_once(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    database.do(OPEN_TO_ALL)
+    with open_wakeups() as standby:
+        with psycopg.connect(database.url(Role.WORKER), autocommit=True) as body:
+            body.execute("select pg_advisory_lock(%s)", (DISPATCHER_LOCK,))
+            assert [standby.lead(), standby.lead()] == [False, False]
+
+        wait_until(standby.lead, timeout_seconds=10)
+
+    (warning,) = warnings(caplog)
+    assert "a session of partywall_worker holds the lock" in warning
+
+
+@pytest.mark.parametrize("bootstrapped_by_superuser", [True, False])
+def test_a_standby_has_nothing_to_tell(
+    bootstrapped_by_superuser: bool, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    if not bootstrapped_by_superuser:
+        database.do(OPEN_TO_ALL)
+    with open_wakeups() as leader, open_wakeups() as standby:
+        assert (leader.lead(), standby.lead()) == (True, False)
+
+    assert warnings(caplog) == []

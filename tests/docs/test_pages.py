@@ -37,7 +37,9 @@ def test_every_command_in_a_shell_block_is_one() -> None:
         for page in PAGES
         for language in ("sh", "console")
         for block in blocks(page, language)
-        for match in re.findall(r"partywall ([a-z]+(?: (?:create|list|suspend|resume|revoke|show|wait))?)", block.code)
+        for match in re.findall(
+            r"partywall ([a-z]+(?: (?:create|list|suspend|resume|revoke|show|wait|cancel|retry))?)", block.code
+        )
     }
     runner = CliRunner()
 

@@ -16,7 +16,7 @@ from db.roles import Role
 from tasks.proof.runner import Runner
 from tasks.proof.site import ProofSite
 from tasks.proof.tenants import ProofTenant
-from tests.databases import PASSWORD, Database, clone, drop
+from tests.databases import PASSWORD, Database, clone, drop, let_everybody_lock
 
 SQL = Path(__file__).parent / "sql"
 
@@ -30,6 +30,7 @@ def proof_database(postgres: EmbeddedPostgres, name: str) -> Iterator[Database]:
             patch.setenv(variable, value)
         patch.setenv("PARTYWALL_APP_SQL_FOLDER", str(SQL))
         migrate(made.url(Role.MIGRATOR))
+        let_everybody_lock(made)
         dispose_engines()
         try:
             yield made

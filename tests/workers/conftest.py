@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from cli.stack.postgres import EmbeddedPostgres
-from tests.databases import TestTenant, make_tenant
+from tests.databases import TestTenant, let_everybody_lock, make_tenant
 from tests.db.notes import create_notes
 from tests.site import Site
 from tests.workers import async_probe_tasks, probe_tasks
@@ -28,6 +28,7 @@ def site(pool: str, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPat
     modules = f"{probe_tasks.NAME},{async_probe_tasks.NAME}"
     with Site.running(postgres, directory, task_modules=modules, name=pool) as running:
         create_notes(running.database)
+        let_everybody_lock(running.database)
         running.start_all(f"--pool={pool}", "--concurrency=1")
         yield running
 

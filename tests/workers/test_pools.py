@@ -55,5 +55,7 @@ def test_a_body_that_swallows_every_cancellation_is_killed_with_its_process(site
     assert first["process_id"] != second["process_id"]
     assert not os.path.exists(f"/proc/{first['process_id']}")
     # At once, not when its lease ends.
-    ended = "select state, error ->> 'type', outcome from partywall.jobs inner join partywall.attempts on job_id = id"
-    assert site.database.ask(f"{ended} where id = :id", id=stuck) == [("failed", "TimeLimitExceeded", "timed_out")]
+    ended = (
+        "select state, jobs.error ->> 'type', outcome from partywall.jobs inner join partywall.attempts on job_id = id"
+    )
+    assert site.database.ask(f"{ended} where jobs.id = :id", id=stuck) == [("failed", "TimeLimitExceeded", "timed_out")]

@@ -1,6 +1,18 @@
 """Databases with one thing wrong, and their twins with nothing wrong. One family of checks a file."""
 
-from tests.audit.zoo import exemptions, functions, keys, policies, rights, roles, sessions, tables, unnamed, views
+from tests.audit.zoo import (
+    exemptions,
+    functions,
+    keys,
+    platform,
+    policies,
+    rights,
+    roles,
+    sessions,
+    tables,
+    unnamed,
+    views,
+)
 from tests.audit.zoo.defect import Defect
 
 DEFECTS: list[Defect] = [
@@ -9,6 +21,7 @@ DEFECTS: list[Defect] = [
     *keys.DEFECTS,
     *views.DEFECTS,
     *functions.DEFECTS,
+    *platform.DEFECTS,
     *unnamed.DEFECTS,
     *roles.DEFECTS,
     *rights.DEFECTS,

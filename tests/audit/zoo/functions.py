@@ -149,6 +149,21 @@ DEFECTS = [
         role="partywall_api",
     ),
     Defect(
+        check="side-channel-functions-executable",
+        name="locks by number",
+        plant=f"{SUPERUSER} grant execute on function pg_advisory_lock(bigint) to partywall_worker;",
+        clean=f"{SUPERUSER} grant execute on function pg_advisory_lock(bigint) to partywall_owner;",
+        object="database {database}",
+        role="partywall_worker",
+    ),
+    Defect(
+        check="side-channel-functions-executable",
+        name="locks by number, if they are free",
+        plant=f"{SUPERUSER} grant execute on function pg_try_advisory_xact_lock_shared(integer, integer) to public;",
+        clean=f"{SUPERUSER} grant execute on function pg_try_advisory_lock(bigint) to partywall_dispatcher;",
+        object="database {database}",
+    ),
+    Defect(
         check="statement-texts-readable",
         name="by everybody",
         plant=f"{SUPERUSER} create view public.pg_stat_statements as select 1 as query;"

@@ -84,7 +84,13 @@ DEFECTS = [
         clean=GOOD,
         object="role partywall_worker",
         role="partywall_worker",
-        also=frozenset({("truncate-granted", "app.t"), ("database-create-granted", "database {database}")}),
+        also=frozenset(
+            {
+                ("truncate-granted", "app.t"),
+                ("database-create-granted", "database {database}"),
+                ("side-channel-functions-executable", "database {database}"),
+            }
+        ),
     ),
     Defect(
         check="role-owns-objects",

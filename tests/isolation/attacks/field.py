@@ -68,7 +68,7 @@ class Field:
         planting.plant_a(self.admin, self.facts)
         if not self.victim.is_well():
             self.victim.open()
-        self.facts["b_pid"] = str(self.victim.pid)
+        self.facts |= {"b_pid": str(self.victim.pid), "b_lock": str(self.victim.lock)}
         self._have_an_attempt()
 
     def _have_an_attempt(self) -> None:

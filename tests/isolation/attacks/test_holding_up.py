@@ -1,12 +1,23 @@
-"""Attacks that hold B up: rows pinned or locked, transactions kept in the way."""
+"""Attacks that hold B up: rows pinned or locked, locks taken or used up, transactions kept in the way."""
 
 import pytest
 
+from db.migration_lock import LOCK_KEY
+from db.wakeups import DISPATCHER_LOCK
 from tests.isolation.attacks.attack import attacks_on
 from tests.isolation.attacks.families import Family
-from tests.isolation.attacks.weakness import NO_POLICIES, SUPERUSER
+from tests.isolation.attacks.weakness import NO_POLICIES, SUPERUSER, UNCOUNTED_LOCKS, granted
 
 rows = attacks_on("row locks", NO_POLICIES)
+locks = attacks_on(
+    "advisory locks",
+    granted(
+        "execute on function pg_advisory_lock(bigint)",
+        "execute on function pg_advisory_xact_lock_shared(integer, integer)",
+        "execute on function pg_try_advisory_lock(bigint)",
+        "execute on function pg_try_advisory_xact_lock(bigint)",
+    ),
+)
 transactions = attacks_on("transactions", SUPERUSER)
 
 ATTACKS = (
@@ -21,6 +32,22 @@ ATTACKS = (
     ),
     rows("B's jobs", "select from partywall.jobs for share"),
     rows("B itself", "select from partywall.tenants for share"),
+    #
+    locks("every lock of the server", "select count(pg_advisory_lock(n)) from generate_series(1, 3000000) as n"),
+    locks(
+        "many, shared, until the transaction ends",
+        "select 'took', count(pg_advisory_xact_lock_shared(n, n)) from generate_series(1, 100) as n",
+        proof="took | 100",
+    ),
+    locks(
+        "many by name",
+        "select 'took', partywall.lock(n::text)::text from generate_series(1, 100) as n",
+        opened_by=(UNCOUNTED_LOCKS,),
+        proof="took | ",
+    ),
+    locks("the one to lead by", f"select 'took', pg_try_advisory_lock({DISPATCHER_LOCK})", proof="took | True"),
+    locks("the one to migrate by", f"select 'took', pg_try_advisory_lock({LOCK_KEY})", proof="took | True"),
+    locks("a lock of B's by its number", "select 'held', pg_try_advisory_xact_lock({b_lock})", proof="held | False"),
     #
     transactions(
         "prepared and left",

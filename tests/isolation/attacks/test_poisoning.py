@@ -15,6 +15,11 @@ from tests.isolation.attacks.weakness import CARELESS_POOL, granted
 from tests.servers.pgbouncer import programs
 
 TEMPORARY = granted("temporary on database {database}")
+LOCKS = granted(
+    "execute on function pg_advisory_lock(bigint)",
+    "execute on function pg_advisory_lock_shared(integer, integer)",
+    "execute on function pg_try_advisory_lock(bigint)",
+)
 
 setting = attacks_on("session settings", CARELESS_POOL)
 tracked = attacks_on("session settings that a pooler keeps per client", CARELESS_POOL)
@@ -22,7 +27,7 @@ stash = attacks_on("a token stashed", CARELESS_POOL)
 listener = attacks_on("listeners", CARELESS_POOL)
 prepared = attacks_on("prepared statements", CARELESS_POOL)
 cursor = attacks_on("cursors that hold", CARELESS_POOL)
-lock = attacks_on("session locks", CARELESS_POOL)
+lock = attacks_on("session locks", LOCKS, CARELESS_POOL)
 temporary = attacks_on("temporary objects", TEMPORARY, CARELESS_POOL)
 role = attacks_on("a role left behind", granted("partywall_backup"), CARELESS_POOL)
 

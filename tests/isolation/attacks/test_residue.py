@@ -15,7 +15,6 @@ from tests.isolation.attacks.attack import Attack
 from tests.isolation.attacks.doors import Door, after_commit, as_a_body, plain
 from tests.isolation.attacks.evidence import Evidence
 from tests.isolation.attacks.field import Field
-from tests.isolation.attacks.victim import LOCK_KEY
 from tests.isolation.attacks.weak_field import restore_roles
 
 Learnt = Callable[[Field, Evidence], bool]
@@ -72,15 +71,28 @@ RESIDUES = (
     ),
     Residue(
         "which locks there are",
-        ("select objid from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()",),
-        says(str(LOCK_KEY)),
+        (
+            """
+            select (classid::bigint << 32) | objid::bigint
+            from pg_locks
+            where locktype = 'advisory' and pid <> pg_backend_pid()
+            """,
+        ),
+        says("{b_lock}"),
     ),
     Residue(
         "whose backend holds a lock",
         ("select pid from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()",),
         says("{b_pid}"),
     ),
-    Residue("a lock of B's by its key", (f"select pg_try_advisory_xact_lock({LOCK_KEY})",), says("false")),
+    Residue(
+        "rows of the table of locks",
+        (
+            *(each for n in range(9) for each in (f"savepoint s{n}", "insert into app.notes (body) values ('x')")),
+            "select 'held', count(*) from pg_locks where locktype = 'transactionid' and pid = pg_backend_pid()",
+        ),
+        says("held | 10"),
+    ),
     Residue(
         "a table locked for all",
         ("lock table app.accounts in access exclusive mode nowait",),

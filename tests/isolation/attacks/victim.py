@@ -9,7 +9,9 @@ from db.roles import Role
 from tests.databases import Database
 from tests.isolation.attacks.planting import canary
 
-LOCK_KEY = 7_446_132
+_HELD = """
+    select (classid::bigint << 32) | objid::bigint from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()
+"""
 
 
 class Victim:
@@ -26,6 +28,13 @@ class Victim:
     def pid(self) -> int:
         return self._work.info.backend_pid
 
+    @property
+    def lock(self) -> int:
+        """The number of the lock that it holds."""
+        ((number,),) = self._work.execute(_HELD).fetchall()
+        self._speak()
+        return int(number)
+
     def open(self) -> None:
         """Begin the work, in a session of its own."""
         self.close()
@@ -34,7 +43,7 @@ class Victim:
         ask("begin")
         ask("select partywall.enter(%s)", (self._context.token,))
         ask("set local lock_timeout = '300ms'")
-        ask("select pg_advisory_xact_lock(%s)", (LOCK_KEY,))
+        ask("select partywall.lock('the order that B works on')")
         ask("savepoint before")
         self._speak()
 
@@ -46,13 +55,11 @@ class Victim:
     def is_well(self) -> bool:
         """Return whether the session is the same, with all its locks."""
         try:
-            held = self._work.execute(
-                "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
-            ).fetchone()
+            held = self._work.execute(_HELD).fetchall()
             self._speak()
         except psycopg.Error:
             return False
-        return held == (1,)
+        return len(held) == 1
 
     def can_work(self) -> bool:
         """Return whether B can change and delete its own rows at this moment, without waiting for anybody."""

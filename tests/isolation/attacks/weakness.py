@@ -114,6 +114,14 @@ NO_SIGNATURE = replaced(
 )
 """Tokens are read and believed: no signature, key or expiry counts."""
 
+UNCOUNTED_LOCKS = replaced(
+    "partywall.lock(text)",
+    _function(
+        "partywall.lock(key text) returns void", "begin perform pg_advisory_xact_lock(hashtextextended(key, 0)); end"
+    ),
+)
+"""A transaction takes as many locks as it likes."""
+
 
 def _careless_reset(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(engine, "_on_reset", lambda dbapi_connection, record, state: dbapi_connection.rollback())

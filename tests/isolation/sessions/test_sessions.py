@@ -14,7 +14,7 @@ from db import engine
 from db.context import TenantContext
 from db.engine import dispose_engines
 from db.errors import NoTenantError
-from tests.databases import Database, TestTenant, clone, drop, make_tenant
+from tests.databases import Database, TestTenant, clone, drop, let_everybody_lock, make_tenant
 from tests.db.notes import create_notes
 from tests.isolation.sessions import machine
 from tests.isolation.sessions.machine import World, sessions_in
@@ -37,6 +37,7 @@ def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
     """A database with a table of notes; one connection to it per role."""
     made = clone(postgres, "sessions")
     create_notes(made)
+    let_everybody_lock(made)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**made.environment, "PARTYWALL_POOL_SIZE": "1"}.items():
             patch.setenv(name, value)
