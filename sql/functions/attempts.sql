@@ -57,8 +57,8 @@ end
 $$;
 
 -- Records an attempt that did not succeed, after its effects were rolled back: `failed`, `timed_out` or
--- `cancelled` by its own body. With `retry_after` and attempts left the job waits for its next attempt; otherwise it has
--- failed. Returns the state it is in now.
+-- `cancelled` by its own body. With `retry_after` and attempts left the job waits for its next attempt; otherwise it
+-- has failed. Returns the state it is in now.
 create or replace function partywall.fail(error jsonb, retry_after interval, outcome text)
 returns text
 language plpgsql

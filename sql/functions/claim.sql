@@ -1,7 +1,8 @@
 -- Starts an attempt of each job that the message names, and returns what the worker needs to run it,
--- with a token that is good for this attempt only, for `lifetime`; its lease is shorter, and heartbeats extend it. No row: someone else has it, or it is over; drop the
--- message. A forged message fails here: it must know the nonce of a dispatched job and name its task; whoever
--- does not is told nothing, not even whether there is such a tenant.
+-- with a token that is good for this attempt only, for `lifetime`; its lease is shorter, and heartbeats extend it.
+-- No row: someone else has it, or it is over; drop the message. A forged message fails here: it must know
+-- the nonce of a dispatched job and name its task; whoever does not is told nothing, not even whether there is such a
+-- tenant.
 --
 -- Raises PW005 or PW006 when the tenant may not work (PW004 has no job to wait); the jobs stay and are sent again.
 create or replace function partywall.claim(

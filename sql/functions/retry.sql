@@ -1,4 +1,4 @@
--- Letting jobs that have ended without success try once more. Their attempts are counted on; there is at least one left.
+-- Letting jobs that have ended without success try once more. Their attempts are counted on; at least one is left.
 
 -- Puts one job back; it must be locked. Raises PW016 when its unique key has another live job by now.
 create or replace function partywall_private.queue_again(tenant uuid, job uuid)

@@ -38,7 +38,7 @@ alter table partywall.jobs set (
 );
 
 -- -----------------------------------------------------------------------------------------
--- Attempts that ended. A row is written once, by the statement that ends the attempt; the one that runs stands in its job.
+-- Attempts that ended. A row is written once, by the statement that ends the attempt; one that runs stands in its job.
 -- -----------------------------------------------------------------------------------------
 create table partywall.attempts (
     tenant_id  uuid not null,
