@@ -88,7 +88,9 @@ def marks_in(connection: Connection, tables: Sequence[Table], *, mark_pattern: s
 
 def _question(table: Table) -> str:
     settled = " and t.finished_at is not null" if table.name == "partywall.jobs" else ""
-    ids = ", ".join(f"t.{name}::text" for name in table.own_ids)
+    # An attempt is its job's: where the one does not count, neither does the other.
+    own = ("job_id",) if table.name == "partywall.attempts" else table.own_ids
+    ids = ", ".join(f"t.{name}::text" for name in own)
     return (
         f"select '{_literal(table.name)}', md5(t::text), array[{_escaped(ids)}]::text[], "  # noqa: S608 - the catalog's
         f"array(select found.mark[1] from regexp_matches(t::text, %s, 'gi') as found (mark)) "

@@ -24,14 +24,16 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    mine record;
+    -- The transaction is the body's; now() is when that began.
+    ends_at constant timestamptz := clock_timestamp();
+    mine    record;
 begin
     select * into mine from partywall_private.current_attempt();
 
     with ended as (
         update partywall.jobs as jobs
         set state = 'succeeded',
-            finished_at = now(),
+            finished_at = ends_at,
             lease_expires_at = null,
             dispatch_nonce = null,
             result = finish.result,
@@ -45,8 +47,7 @@ begin
     )
     insert into partywall.attempts (tenant_id, job_id, attempt, outcome, worker, worker_id, started_at, ended_at)
     select
-        ended.tenant_id, ended.id, ended.attempt, 'succeeded', ended.worker, ended.worker_id, ended.started_at,
-        clock_timestamp()
+        ended.tenant_id, ended.id, ended.attempt, 'succeeded', ended.worker, ended.worker_id, ended.started_at, ends_at
     from ended;
 
     if not found then

@@ -33,7 +33,7 @@ begin
     end if;
     update partywall.jobs as jobs
     set state = 'cancelled',
-        finished_at = now(),
+        finished_at = coalesce(jobs.finished_at, clock_timestamp()),
         dispatch_nonce = null,
         cancelled_by = asker,
         cancel_reason = left(cancel_job.reason, 500)

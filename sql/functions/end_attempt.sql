@@ -24,6 +24,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     was_lost  constant boolean := end_attempt.outcome in ('killed', 'lost');
+    -- A body may cancel another job, and now() is when its transaction began: before that attempt did, perhaps.
+    ends_at   constant timestamptz := clock_timestamp();
     new_state text;
 begin
     with ended as (
@@ -32,7 +34,7 @@ begin
                 select
                     verdict.state,
                     case when verdict.state = 'queued' then now() + end_attempt.retry_after else jobs.run_at end,
-                    case when verdict.state = 'queued' then null else now() end
+                    case when verdict.state = 'queued' then null else ends_at end
                 from (
                     select case
                         when end_attempt.outcome = 'cancelled' then 'cancelled'
@@ -65,10 +67,12 @@ begin
         returning jobs.*
     ),
     noted as (
-        insert into partywall.attempts (tenant_id, job_id, attempt, outcome, worker, worker_id, started_at, error)
+        insert into partywall.attempts (
+            tenant_id, job_id, attempt, outcome, worker, worker_id, started_at, ended_at, error
+        )
         select
             ended.tenant_id, ended.id, ended.attempt, end_attempt.outcome, ended.worker, ended.worker_id,
-            ended.started_at, end_attempt.error
+            ended.started_at, ends_at, end_attempt.error
         from ended
     )
     select ended.state into new_state from ended;

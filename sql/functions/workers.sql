@@ -41,12 +41,16 @@ begin
             return next;
             continue;
         end;
+        -- What stands in the place of the job's id need not be a uuid, and a failed cast would end all the others' leases.
+        if split_part(proven.subject, '/', 1) <> 'job' then
+            return next;
+            continue;
+        end if;
 
         select jobs.state, jobs.attempt, jobs.lease_expires_at into job
         from partywall.jobs as jobs
         where jobs.tenant_id = proven.tenant_id
-          and jobs.id = split_part(proven.subject, '/', 2)::uuid
-          and split_part(proven.subject, '/', 1) = 'job';
+          and jobs.id = split_part(proven.subject, '/', 2)::uuid;
 
         if not found
             or job.state <> 'running'

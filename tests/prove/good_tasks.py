@@ -37,7 +37,7 @@ def writes(job: Job, payload: Note) -> NoteRef:
     job.progress(1, 1, f"writing {payload.body}")
     job.connection.exec_driver_sql("set statement_timeout = '77s'")
     job.connection.exec_driver_sql("listen gossip")
-    job.connection.exec_driver_sql("select pg_advisory_lock(4711)")
+    job.lock("gossip")
     return NoteRef(id=job.connection.execute(WRITE, {"body": payload.body}).scalar_one())
 
 
