@@ -34,12 +34,17 @@ def test_the_same_request_sent_twice_is_one_job(as_acme: httpx.Client, acme: Tes
     assert count(database, acme) == 1
 
 
-def test_of_many_requests_at_once_one_is_a_new_job(as_acme: httpx.Client, acme: TestTenant, database: Database) -> None:
+@pytest.mark.parametrize(
+    "request_of", [{"json": FETCH, "headers": KEYED}, {"json": FETCH | {"unique_key": "bread", "if_live": "return"}}]
+)
+def test_of_many_requests_at_once_one_is_a_new_job(
+    as_acme: httpx.Client, acme: TestTenant, database: Database, request_of: dict[str, Any]
+) -> None:
     together = Barrier(8)
 
     def ask(_: int) -> httpx.Response:
         together.wait(10)
-        return as_acme.post("/v1/jobs", json=FETCH, headers=KEYED)
+        return as_acme.post("/v1/jobs", **request_of)
 
     with ThreadPoolExecutor(8) as threads:
         responses = list(threads.map(ask, range(8)))

@@ -1,5 +1,7 @@
 """Cancelling a job, letting it try again, and what its attempts came to."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
@@ -169,6 +171,21 @@ def test_retrying_twice_is_refused_the_second_time(as_acme: httpx.Client, acme: 
     as_acme.post(f"/v1/jobs/{job_id}/retry")
 
     problem(as_acme.post(f"/v1/jobs/{job_id}/retry"), 409, "job-over")
+
+
+def test_of_many_retries_at_once_one_starts_an_attempt(as_acme: httpx.Client, acme: TestTenant) -> None:
+    job_id = failed(acme)
+    together = Barrier(8)
+
+    def ask(_: int) -> int:
+        together.wait(10)
+        return as_acme.post(f"/v1/jobs/{job_id}/retry").status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = sorted(threads.map(ask, range(8)))
+
+    assert statuses == [202] + [409] * 7
+    assert as_acme.get(f"/v1/jobs/{job_id}").json()["max_attempts"] == 2
 
 
 def test_a_job_whose_unique_key_is_taken_cannot_be_retried(as_acme: httpx.Client) -> None:
