@@ -39,7 +39,12 @@ def cancel_job(executor: Executor, job_id: UUID, *, reason: str | None) -> JobSt
     found = executor.execute(statement, {"job_id": job_id, "reason": reason}).scalar_one()
     before = _required(found, job_id)
     if before.is_terminal and before is not JobState.CANCELLED:
-        raise JobOverError(job=job_id, state=before.value, hint="Only a job that is not over can be cancelled.")
+        raise JobOverError(
+            f"the job is {before.value}",
+            job=job_id,
+            state=before.value,
+            hint="Only a job that is not over can be cancelled.",
+        )
     return before
 
 
@@ -56,7 +61,10 @@ def retry_job(executor: Executor, job_id: UUID) -> None:
     before = _required(found, job_id)
     if before not in RETRYABLE:
         raise JobOverError(
-            job=job_id, state=before.value, hint="Only a job that has failed, expired or was cancelled can try again."
+            f"the job is {before.value}",
+            job=job_id,
+            state=before.value,
+            hint="Only a job that has failed, expired or was cancelled can try again.",
         )
 
 

@@ -29,6 +29,11 @@ class AsyncJob:
         return self._job.id
 
     @property
+    def idempotency_key(self) -> str:
+        """For requests to the outside: the same in every attempt of this job, and no other job's of any tenant."""
+        return self._job.idempotency_key
+
+    @property
     def attempt(self) -> int:
         """Which try this is, from 1."""
         return self._job.attempt

@@ -67,6 +67,11 @@ class Job:
         )
 
     @property
+    def idempotency_key(self) -> str:
+        """For requests to the outside: the same in every attempt of this job, and no other job's of any tenant."""
+        return str(self.id)
+
+    @property
     def session(self) -> TenantSession:
         """The ORM, on the same transaction as `connection`. Made on first use."""
         if self._session is None:

@@ -63,8 +63,8 @@ def _worker() -> Program:
         ),
         PROJECT,
         # A warm shutdown: it ends the jobs it has and takes no more, so an idle worker stops at once.
-        # Celery's soft shutdown (REMAP_SIGTERM=SIGQUIT) would sleep its whole timeout even then. A job that
-        # needs longer than this is killed with the worker; its lease expires and it runs again.
+        # What needs longer than PARTYWALL_SHUTDOWN_GRACE_SECONDS, 30, is handed back; what is killed all the same
+        # loses its lease. Either runs again.
         stop_seconds=40,
         ready_line=" ready.",  # `inspect ping` would need remote control, which is off
     )

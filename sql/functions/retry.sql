@@ -79,6 +79,14 @@ begin
           and (with_task is null or jobs.task_name = with_task)
           and (with_slug is null or tenants.slug = with_slug)
           and (since is null or jobs.finished_at >= since)
+          -- Else as many of them as the limit would keep the others from their turn.
+          and not exists (
+              select 1
+              from partywall.jobs as live
+              where live.tenant_id = jobs.tenant_id
+                and live.unique_key = jobs.unique_key
+                and live.state in ('scheduled', 'queued', 'dispatched', 'running')
+          )
         order by jobs.finished_at
         limit batch_limit
         for update of jobs skip locked

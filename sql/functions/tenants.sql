@@ -184,7 +184,8 @@ begin
     update partywall.jobs as jobs
     set state = 'cancelled',
         dispatch_nonce = null,
-        finished_at = now()
+        finished_at = now(),
+        cancel_reason = 'the tenant is being deleted'
     from waiting
     where jobs.tenant_id = waiting.tenant_id
       and jobs.id = waiting.id;

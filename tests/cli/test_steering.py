@@ -75,7 +75,7 @@ def test_what_is_over_is_refused_and_the_rest_is_cancelled(acme: TestTenant, par
     assert result.exit_code == 3
     assert str(waiting) in result.stdout
     assert str(over) not in result.stdout
-    assert result.stderr.startswith("error: the job is over")
+    assert result.stderr.startswith("error: the job is failed")
     assert (str(over) in result.stderr, result.stderr.count("\n")) == (True, 1)
     assert (job_of(acme, over).state, job_of(acme, waiting).state) == ("failed", "cancelled")
 
