@@ -1,7 +1,9 @@
 """How soon a system under load is back at its rate after PostgreSQL was restarted: with nothing else going wrong."""
 
+import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -42,6 +44,8 @@ class Recovery:
     database: Database
     enqueue: Callable[[Sequence[Request]], Sequence[UUID]]
     accepted: dict[UUID, Request] = field(default_factory=dict)
+    by_second: dict[int, int] = field(default_factory=dict)
+    """Effects in each second; the restart begins with second 0."""
 
     def measure(self) -> dict[str, float]:
         """Return the rates before and after, and how long it took."""
@@ -56,7 +60,9 @@ class Recovery:
         # What is left is not counted, but has to be over before its attempts are.
         with suppress(NotInTimeError):  # the verdict will say so
             wait_until(lambda: self._backlog() == 0, timeout_seconds=60, what="the backlog is done")
-        return rates([row.written_at for row in self.database.ask(_RATED, since=began)], killed_at, ready_at)
+        written_at = [row.written_at for row in self.database.ask(_RATED, since=began)]
+        self.by_second = dict(sorted(Counter(math.floor(moment - killed_at) for moment in written_at).items()))
+        return rates(written_at, killed_at, ready_at)
 
     @contextmanager
     def _feeding(self) -> Iterator[None]:

@@ -112,7 +112,9 @@ class _Trial:
         drained = time.monotonic() - began
         _say(f"at rest after {drained:.1f} s")
         accepted = dict(producer.accepted)
-        recovery = self._recovery(accepted) if self.plan.recovery else {}
+        recovery = Recovery(self.database, self.system.enqueue)
+        measured = self._measure(recovery) if self.plan.recovery else {}
+        accepted |= recovery.accepted
         verdict = judge(accepted.keys(), self.system.jobs(accepted), self.system.effects())
         figures = {
             **verdict.figures(),
@@ -123,9 +125,10 @@ class _Trial:
             "faults": sum(record.hit is not None for record in self.faults.records),
             "processes_started_again": sum(member.starts - 1 for member in self.crew.members.values()),
             "did_not_come_up": len(self.faults.failed) + (not up),
-            **recovery,
+            **measured,
         }
-        return Outcome(figures, self.faults.log(), {"plan": asdict(self.plan), **self._wrong(verdict)})
+        details = {"plan": asdict(self.plan), "effects_by_second": recovery.by_second, **self._wrong(verdict)}
+        return Outcome(figures, self.faults.log(), details)
 
     def _drain(self) -> None:
         """Return when all is over, when nothing happens any more, or when the time is up."""
@@ -141,12 +144,10 @@ class _Trial:
                     moved_at, seen = time.monotonic(), now
             time.sleep(LOOK_SECONDS)
 
-    def _recovery(self, accepted: dict[Any, Any]) -> Mapping[str, float]:
+    def _measure(self, recovery: Recovery) -> Mapping[str, float]:
         self.system.calm_down(self.crew)
-        recovery = Recovery(self.database, self.system.enqueue)
         measured = recovery.measure()
         self._drain()
-        accepted |= recovery.accepted
         return measured
 
     def _wrong(self, verdict: Verdict) -> Mapping[str, Any]:
