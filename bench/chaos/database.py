@@ -22,6 +22,12 @@ from db.roles import Role
 APP_SQL = Path(__file__).parent / "sql"
 
 
+_TERMINATE = """
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where backend_type = 'client backend' and pid <> pg_backend_pid()
+"""
+
+
 class Database:
     """A PostgreSQL with the platform's schema and the table of effects."""
 
@@ -56,13 +62,16 @@ class Database:
             self._run.enter_context(self._server.running())
 
     def terminate_backends(self) -> int:
-        """End every session but this one; return how many those were."""
-        return len(
-            self.ask("""
-                select pg_terminate_backend(pid) from pg_stat_activity
-                where backend_type = 'client backend' and pid <> pg_backend_pid()
-            """)
-        )
+        """End every session but this one; return how many those were. None while it restarts.
+
+        A restart asks through a session of its own whether the server is there, and takes its end for a failed start.
+        """
+        if not self._restarting.acquire(blocking=False):
+            return 0
+        try:
+            return len(self._ask(_TERMINATE, {}))
+        finally:
+            self._restarting.release()
 
     def ask(self, query: str, **parameters: Any) -> Sequence[Any]:
         """Return the rows of a query of the superuser, who sees every tenant. Asked again once if it breaks off."""

@@ -127,9 +127,10 @@ class Faults:
 
     def _terminate(self) -> str | None:
         try:
-            return f"{self.database.terminate_backends()} sessions"
+            ended = self.database.terminate_backends()
         except DBAPIError:
             return None
+        return f"{ended} sessions" if ended else None
 
     def _restart(self, name: str, restart: Callable[[], None]) -> str | None:
         """Restart a server beside the schedule; one that is restarting already is left alone."""

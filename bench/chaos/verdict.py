@@ -73,7 +73,8 @@ def judge(accepted: Collection[UUID], jobs: Mapping[UUID, JobFact], effects: Seq
             lost.append((job.job_id, f"{job.state} after attempt {job.attempt}"))
         elif job.state == "succeeded":
             missing = [part for part in range(PARTS[job.task]) if (job.job_id, part) not in kept]
-            lost += [(job.job_id, f"succeeded without effect {part}") for part in missing]
+            if missing:
+                lost.append((job.job_id, f"succeeded without effect {', '.join(map(str, missing))}"))
     ended_otherwise = {job.job_id for job in jobs.values() if job.state != "succeeded" and job.task not in PIECEMEAL}
     return Verdict(
         accepted=len(accepted),
