@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -18,12 +19,25 @@ RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("sqlalchemy", "psycopg", "celery", "redis")
 
 
-def report(target: str, figures: Mapping[str, float], measured: Sequence[Mapping[str, Any]] = ()) -> int:
-    """Print a row for each requirement and figure, write `results/<target>.json`; return 0 when all is met, else 1.
+def report(
+    target: str,
+    figures: Mapping[str, float],
+    measured: Sequence[Mapping[str, Any]] = (),
+    *,
+    required: Sequence[str] = (),
+    results: Path = RESULTS,
+    details: Mapping[str, Any] = MappingProxyType({}),
+) -> int:
+    """Print a row for each requirement and figure, write `<results>/<target>.json`; return 0 when all is met, else 1.
 
     `measured` is what the figures were taken from, rows of the same columns. It is printed and written too.
+    `required` names the tables of requirements, where that is not the target's own. `details` are written only.
     """
-    judged = [(each, figures[each.name], each.is_met_by(figures[each.name])) for each in requirements(target)]
+    judged = [
+        (each, figures[each.name], each.is_met_by(figures[each.name]))
+        for table in required or (target,)
+        for each in requirements(table)
+    ]
     # In a pipe or a CI log nothing knows how wide a line may be, and the name of a figure may not be cut.
     console = Console(width=None if sys.stdout.isatty() else 160)
     if measured:
@@ -42,10 +56,11 @@ def report(target: str, figures: Mapping[str, float], measured: Sequence[Mapping
         "packages": {name: version(name) for name in PACKAGES},
         "figures": dict(figures),
         "measured": list(measured),
+        **details,
         "missed": [requirement.name for requirement, _, is_met in judged if not is_met],
     }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{target}.json"
+    results.mkdir(exist_ok=True)
+    path = results / f"{target}.json"
     path.write_text(json.dumps(result, indent=2) + "\n")
     print(f"written: {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
     return 1 if result["missed"] else 0

@@ -22,16 +22,18 @@ _BEHIND_DEBIANS_WRAPPER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
 @contextmanager
-def rabbitmq(directory: Path) -> Iterator[str]:
+def rabbitmq(directory: Path, *, port: int | None = None, password: str | None = None) -> Iterator[str]:
     """Run a broker while the block runs and yield its `amqp://` address. It keeps its files in `directory`.
+
+    Give `port` and `password` to have another one, with another directory, at the address of one before.
 
     Raises:
         ServerMissingError: RabbitMQ is not installed.
     """
     home = directory / "rabbitmq"
     home.mkdir(mode=0o700)
-    port, mapper_port = any_free_port(), any_free_port()
-    password = secrets.token_hex(16)
+    port, mapper_port = port or any_free_port(), any_free_port()
+    password = password or secrets.token_hex(16)
     environment = _environment(home, port, mapper_port, password)
     address = f"amqp://{LOGIN}:{password}@{HOST}:{port}//"
     with (

@@ -1,0 +1,187 @@
+"""Doing to a system what the schedule says, and keeping a log of it."""
+
+import heapq
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import psutil
+from sqlalchemy.exc import DBAPIError
+
+from bench.chaos.black_hole import BlackHole
+from bench.chaos.brokers import BrokerDownError, RestartedBroker
+from bench.chaos.crew import Crew
+from bench.chaos.database import Database
+from bench.chaos.schedule import Fault, FaultKind
+from cli.stack.errors import StackStartError
+
+DISPATCHER, REAPER, API, WORKER = "dispatcher", "reaper", "api", "worker"
+
+
+@dataclass
+class FaultRecord:
+    """A fault that was due, and to whom it happened: to nobody where there was none to pick."""
+
+    at_seconds: float
+    kind: str
+    lasts_seconds: float
+    hit: str | None
+
+
+@dataclass
+class Faults:
+    """Whatever can be broken in one system."""
+
+    crew: Crew
+    database: Database
+    broker: RestartedBroker
+    lines: dict[str, BlackHole]
+    records: list[FaultRecord] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    _restarts: dict[str, "Future[None]"] = field(default_factory=dict)
+
+    def run(self, faults: Sequence[Fault]) -> None:
+        """Do it all, and undo what has an end. Returns when everything that was stopped goes on."""
+        started = time.monotonic()
+        for order, fault in enumerate(faults):
+            heapq.heappush(self._due, (fault.at_seconds, order, self._doing(fault, started)))
+        with self._restarting():
+            while self._due:
+                at, _, act = heapq.heappop(self._due)
+                time.sleep(max(0.0, started + at - time.monotonic()))
+                act()
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the records as JSON has them, in order."""
+        return [asdict(record) for record in self.records]
+
+    def _doing(self, fault: Fault, started: float) -> Callable[[], None]:
+        def act() -> None:
+            now = round(time.monotonic() - started, 3)
+            hit, undo = self._do(fault)
+            self.records.append(FaultRecord(now, fault.kind.value, fault.lasts_seconds, hit))
+            if undo is not None:
+                heapq.heappush(self._due, (now + fault.lasts_seconds, 1_000_000 + len(self.records), undo))
+
+        return act
+
+    def _do(self, fault: Fault) -> tuple[str | None, Callable[[], None] | None]:
+        match fault.kind:
+            case FaultKind.KILL_CHILD | FaultKind.STOP_CHILD | FaultKind.STOP_CHILD_PAST_LEASE:
+                victims = _one(self._children(), fault.pick)
+            case FaultKind.KILL_NODE | FaultKind.FREEZE_NODE_PAST_LEASE:
+                victims = self._node(fault.pick)
+            case FaultKind.KILL_WORKER | FaultKind.STOP_WORKER:
+                victims = _one(self._mains(WORKER), fault.pick)
+            case FaultKind.KILL_DISPATCHER | FaultKind.STOP_DISPATCHER:
+                victims = _one(self._mains(DISPATCHER), fault.pick)
+            case FaultKind.KILL_REAPER | FaultKind.STOP_REAPER:
+                victims = _one(self._mains(REAPER), fault.pick)
+            case FaultKind.KILL_API | FaultKind.STOP_API:
+                victims = _one(self._mains(API), fault.pick)
+            case FaultKind.CUT_WORKERS:
+                return self._cut(WORKER)
+            case FaultKind.CUT_DISPATCHERS:
+                return self._cut(DISPATCHER)
+            case FaultKind.EMPTY_BROKER:
+                return self._empty(), None
+            case FaultKind.RESTART_BROKER:
+                return self._restart("broker", self.broker.restart), None
+            case FaultKind.RESTART_POSTGRES:
+                return self._restart("postgres", self.database.restart), None
+            case FaultKind.TERMINATE_BACKENDS:
+                return self._terminate(), None
+        if fault.lasts_seconds:
+            hit = _signalled(victims, psutil.Process.suspend)
+            return hit, lambda: _continue(victims)
+        return _signalled(victims, psutil.Process.kill), None
+
+    def _mains(self, name: str) -> list[psutil.Process]:
+        return [process for member in self.crew.of(name) for process in member.main()]
+
+    def _children(self) -> list[psutil.Process]:
+        return [process for member in self.crew.of(WORKER) for process in member.children()]
+
+    def _node(self, pick: int) -> list[psutil.Process]:
+        workers = [member for member in self.crew.of(WORKER) if member.is_alive]
+        return [process for each in _one(workers, pick) for process in [*each.main(), *each.children()]]
+
+    def _cut(self, name: str) -> tuple[str | None, Callable[[], None] | None]:
+        line = self.lines.get(name)
+        if line is None:
+            return None, None
+        line.fall_silent()
+        return f"line of {name}", line.speak
+
+    def _empty(self) -> str | None:
+        try:
+            self.broker.broker.empty()
+        except BrokerDownError:
+            return None
+        return "broker"
+
+    def _terminate(self) -> str | None:
+        try:
+            ended = self.database.terminate_backends()
+        except DBAPIError:
+            return None
+        return f"{ended} sessions" if ended else None
+
+    def _restart(self, name: str, restart: Callable[[], None]) -> str | None:
+        """Restart a server beside the schedule; one that is restarting already is left alone."""
+        running = self._restarts.get(name)
+        if running is not None and not running.done():
+            return None
+        self._restarts[name] = self._pool.submit(restart)
+        return name
+
+    @contextmanager
+    def _restarting(self) -> Iterator[None]:
+        with ThreadPoolExecutor(2) as self._pool:
+            yield
+        for name, done in self._restarts.items():
+            fault = done.exception()
+            if isinstance(fault, StackStartError):
+                self.failed.append(f"{name}: {fault}")
+            elif fault is not None:
+                raise fault
+
+
+def _one(of: Sequence[Any], pick: int) -> list[Any]:
+    return [of[pick % len(of)]] if of else []
+
+
+def _signalled(victims: Sequence[psutil.Process], signal: Callable[[psutil.Process], None]) -> str | None:
+    hit = []
+    for process in victims:
+        try:
+            signal(process)
+        except psutil.NoSuchProcess:
+            continue
+        hit.append(str(process.pid))
+    return f"pid {' '.join(hit)}" if hit else None
+
+
+def _continue(victims: Sequence[psutil.Process]) -> None:
+    _signalled(victims, psutil.Process.resume)
+
+
+def wait_until_up(crew: Crew, database: Database, *, timeout_seconds: float) -> bool:
+    """Return True once every member lives and PostgreSQL answers, False if that was not in time."""
+    over = threading.Event()
+    deadline = time.monotonic() + timeout_seconds
+    while time.monotonic() < deadline:
+        try:
+            database.ask("select 1")
+        except DBAPIError:
+            over.wait(0.2)
+            continue
+        if all(member.is_alive for member in crew.members.values()):
+            return True
+        over.wait(0.2)
+    return False
