@@ -44,7 +44,8 @@ NUMBERED = Weakness(
 CLAIM_THAT_TELLS = replaced(
     "partywall.claim(uuid, uuid[], uuid, text, text, uuid, interval, interval)",
     "create or replace function partywall.claim("
-    "    tenant uuid, job_ids uuid[], nonce uuid, task text, claimed_by text, lease interval"
+    "    tenant uuid, job_ids uuid[], nonce uuid, task text, claimed_by text, claimed_by_id uuid,"
+    "    lease interval, lifetime interval"
     ") returns table ("
     "    job_id uuid, attempt integer, max_attempts integer, payload jsonb, checkpoint jsonb,"
     "    tenant_slug text, tenant_name text, lease_expires_at timestamptz, token text"
