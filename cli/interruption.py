@@ -1,11 +1,19 @@
 """Ctrl-C, and its relatives: what is started gets stopped, and the stopping is not interrupted."""
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # HUP: the terminal was closed
+_AGAIN_SECONDS = 0.05
 
 
 @contextmanager
@@ -20,10 +28,21 @@ def interrupted_once() -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
+    def again(lost: "UnraisableHookArgs") -> None:
+        # It struck in a destructor or a callback, which swallow what is raised in them. Without us nobody could
+        # interrupt any more.
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, interrupt)
+            threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            hook_before(lost)
+
+    hook_before, sys.unraisablehook = sys.unraisablehook, again
     before = [signal.signal(number, interrupt) for number in _SIGNALS]
     try:
         yield
     finally:
+        sys.unraisablehook = hook_before
         for number, handler in zip(_SIGNALS, before, strict=True):
             signal.signal(number, handler)
 
