@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from db import workers
 from db.attempts import Attempt
 from db.context import TenantContext
-from db.errors import LeaseLostError
+from db.errors import LeaseLostError, PartywallError
 from db.jobs import JobState
 from db.roles import Role
 from db.session import platform_connection
@@ -59,7 +59,7 @@ class Heart:
         try:
             with platform_connection(Role.WORKER) as connection:
                 workers.forget(connection, identity.identity().id)
-        except DBAPIError:
+        except (SQLAlchemyError, PartywallError):
             # The reaper forgets it, ten minutes later.
             log.info("worker_not_forgotten")
 
@@ -94,7 +94,7 @@ class Heart:
         asked_at = time.monotonic()
         try:
             lost = self._ask(list(held), is_idle_turn=is_idle_turn)
-        except DBAPIError as away:
+        except (SQLAlchemyError, PartywallError) as away:
             log.warning("heartbeat_missed", reason=type(away).__name__, running=len(held))
             for each in held.values():
                 if time.monotonic() >= each.expires_at:
