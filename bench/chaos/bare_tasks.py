@@ -17,7 +17,7 @@ from db.dsn import plain_url
 ACKS_LATE = "BARE_ACKS_LATE"
 _late = os.environ.get(ACKS_LATE) == "1"
 
-app = Celery("bare", broker=os.environ.get("PARTYWALL_BROKER_URL"))
+app = Celery("bare", broker=os.environ.get("PARTYWALL_BROKER_URL"), set_as_current=False)
 app.conf.update(
     task_default_queue="default",
     task_ignore_result=True,
