@@ -21,7 +21,9 @@ STOP_SECONDS = 30.0
 NO_FENCE: Final[Mapping[str, str]] = {
     # Asked for leave to commit, the database says nothing to an attempt that has lost its lease ...
     r"raise exception 'attempt % of job % no longer holds the lease'[^;]*;": "null;",
-    # ... whose token would otherwise be over by then as well.
+    # ... nor does the heartbeat, which would often stop it before it comes to that ...
+    r"or job\.state <> 'running'\s+or job\.attempt <> [^\n]*\n": "\n",
+    # ... and whose token would otherwise be over by then as well.
     r"<= statement_timestamp\(\) then": "<= statement_timestamp() - interval '1 day' then",
 }
 NO_LEASES: Final[Mapping[str, str]] = {
