@@ -46,7 +46,7 @@ bench: .venv ## Measure what one tenant transaction and one job cost on this mac
 bench-context: .venv ## Measure what a tenant's context costs, also on a table of a million rows (a minute or two; Linux)
 	@$(BIN)/python -m bench context
 
-chaos: .venv ## Break everything under load for SECONDS=90, JOBS=2000, SEED=1; BROKER=rabbitmq, SYSTEM=celery
+chaos: .venv ## Break everything under load for SECONDS=90, JOBS=2000, SEED=1; BROKER=rabbitmq FENCE=off LEASES=off SYSTEM=celery
 	@$(BIN)/python -m bench.chaos --jobs $(or $(JOBS),2000) --seconds $(or $(SECONDS),90) --seed $(or $(SEED),1) \
 	    --broker $(or $(BROKER),redis) --fence $(or $(FENCE),on) --leases $(or $(LEASES),on) --system $(or $(SYSTEM),partywall)
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench.chaos import sabotage
 from bench.chaos.partywall import Partywall
 from bench.chaos.plan import BROKERS, SYSTEMS, Plan
 from bench.chaos.result import write
@@ -20,6 +21,10 @@ def main() -> int:
     results: Path = arguments.results
     plan = _plan(arguments)
     with interrupted_once():
+        if not (plan.fence and plan.leases) and not arguments.in_copy:
+            return sabotage.run_copy(
+                [*sys.argv[1:], "--in-copy", f"--results={results.absolute()}"], fence=plan.fence, leases=plan.leases
+            )
         if plan.system == "celery":
             from bench.chaos import bare_celery  # Celery's own application, which nobody else shall get to see
 
@@ -48,6 +53,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--fence", choices=("on", "off"), default="on")
     parser.add_argument("--leases", choices=("on", "off"), default="on")
     parser.add_argument("--recovery", action=argparse.BooleanOptionalAction, default=usual.recovery)
+    parser.add_argument("--in-copy", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder for the JSON")
     return parser.parse_args()
 

@@ -28,6 +28,12 @@ _TERMINATE = """
 """
 
 
+_IN_TRANSACTION = """
+    select client_port from pg_stat_activity
+    where xact_start is not null and client_port > 0 and pid <> pg_backend_pid()
+"""
+
+
 class Database:
     """A PostgreSQL with the platform's schema and the table of effects."""
 
@@ -72,6 +78,10 @@ class Database:
             return len(self._ask(_TERMINATE, {}))
         finally:
             self._restarting.release()
+
+    def ports_in_transaction(self) -> set[int]:
+        """Return the clients' ports of all sessions that are in a transaction."""
+        return {row.client_port for row in self._ask(_IN_TRANSACTION, {})}
 
     def ask(self, query: str, **parameters: Any) -> Sequence[Any]:
         """Return the rows of a query of the superuser, who sees every tenant. Asked again once if it breaks off."""

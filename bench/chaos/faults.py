@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,11 +14,13 @@ from sqlalchemy.exc import DBAPIError
 
 from bench.chaos.black_hole import BlackHole
 from bench.chaos.brokers import BrokerDownError, RestartedBroker
-from bench.chaos.crew import Crew
+from bench.chaos.crew import Crew, Member
 from bench.chaos.database import Database
 from bench.chaos.schedule import Fault, FaultKind
 from cli.stack.errors import StackStartError
 
+BUSY_SECONDS = 0.5
+"""How long a fault waits for somebody who is at work."""
 DISPATCHER, REAPER, API, WORKER = "dispatcher", "reaper", "api", "worker"
 
 
@@ -73,9 +75,12 @@ class Faults:
     def _do(self, fault: Fault) -> tuple[str | None, Callable[[], None] | None]:
         match fault.kind:
             case FaultKind.KILL_CHILD | FaultKind.STOP_CHILD | FaultKind.STOP_CHILD_PAST_LEASE:
-                victims = _one(self._children(), fault.pick)
-            case FaultKind.KILL_NODE | FaultKind.FREEZE_NODE_PAST_LEASE:
-                victims = self._node(fault.pick)
+                victims = _one(self._busy(self._children()) or self._children(), fault.pick)
+            case FaultKind.KILL_NODE:
+                victims = self._node(self._nodes(), fault.pick)
+            case FaultKind.FREEZE_NODE_PAST_LEASE:
+                busy = [member for member in self._nodes() if self._busy(member.children())]
+                victims = self._node(busy or self._nodes(), fault.pick)
             case FaultKind.KILL_WORKER | FaultKind.STOP_WORKER:
                 victims = _one(self._mains(WORKER), fault.pick)
             case FaultKind.KILL_DISPATCHER | FaultKind.STOP_DISPATCHER:
@@ -107,9 +112,22 @@ class Faults:
     def _children(self) -> list[psutil.Process]:
         return [process for member in self.crew.of(WORKER) for process in member.children()]
 
-    def _node(self, pick: int) -> list[psutil.Process]:
-        workers = [member for member in self.crew.of(WORKER) if member.is_alive]
-        return [process for each in _one(workers, pick) for process in [*each.main(), *each.children()]]
+    def _nodes(self) -> list[Member]:
+        return [member for member in self.crew.of(WORKER) if member.is_alive]
+
+    def _node(self, of: Sequence[Member], pick: int) -> list[psutil.Process]:
+        return [process for each in _one(of, pick) for process in [*each.main(), *each.children()]]
+
+    def _busy(self, processes: Sequence[psutil.Process]) -> list[psutil.Process]:
+        """Return those that are in a transaction: stopped there, one is a zombie when it goes on."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(DBAPIError):
+                ports = self.database.ports_in_transaction()
+                if found := [process for process in processes if ports & _ports(process)]:
+                    return found
+            time.sleep(0.05)
+        return []
 
     def _cut(self, name: str) -> tuple[str | None, Callable[[], None] | None]:
         line = self.lines.get(name)
@@ -185,3 +203,10 @@ def wait_until_up(crew: Crew, database: Database, *, timeout_seconds: float) -> 
             return True
         over.wait(0.2)
     return False
+
+
+def _ports(process: psutil.Process) -> set[int]:
+    try:
+        return {each.laddr.port for each in process.net_connections("tcp")}
+    except psutil.NoSuchProcess:
+        return set()

@@ -1,88 +1,77 @@
-"""Taking a safeguard out of one run's database, so that the run has to find it missing. No other code knows of it."""
+"""Taking a safeguard out, so that a run has to find it missing.
 
-from collections.abc import Sequence
-
-from bench.chaos.database import Database
-
-_FENCED = ("finish", "hold_lease", "save_checkpoint")
-"""What a running attempt calls before it commits. Each refuses with PW009 where the attempt lost its lease."""
-
-_ASIDE = "chaos_fenced"
-"""The schema where the originals are."""
-
-_DEFINITIONS = """
-    select
-        functions.oid::regprocedure::text as name,
-        functions.proname as short_name,
-        schemas.nspname as schema_name,
-        pg_get_function_identity_arguments(functions.oid) as arguments,
-        pg_get_function_result(functions.oid) as result,
-        pg_get_functiondef(functions.oid) as definition,
-        functions.prosrc as body
-    from pg_proc as functions
-    inner join pg_namespace as schemas on functions.pronamespace = schemas.oid
-    where schemas.nspname in ('partywall', 'partywall_private')
-      and functions.proname = any(cast(:names as text[]))
+Every process asks at its start whether the database's functions are those that its code ships, so that nobody can alter
+them behind its back. A run without a safeguard is therefore a run of a copy of the whole project, in which the SQL was
+altered before anything was installed. No code of the product knows of it.
 """
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from tasks.proof.processes import PROJECT
+
+STOP_SECONDS = 30.0
+
+NO_FENCE: Final[Mapping[str, str]] = {
+    # Asked for leave to commit, the database says nothing to an attempt that has lost its lease ...
+    r"raise exception 'attempt % of job % no longer holds the lease'[^;]*;": "null;",
+    # ... nor does the heartbeat, which would often stop it before it comes to that ...
+    r"or job\.state <> 'running'\s+or job\.attempt <> [^\n]*\n": "\n",
+    # ... and whose token would otherwise be over by then as well.
+    r"<= statement_timestamp\(\) then": "<= statement_timestamp() - interval '1 day' then",
+}
+NO_LEASES: Final[Mapping[str, str]] = {
+    # No lease ever runs out: the job of a worker that died stays where it is.
+    r"lease_expires_at <= now\(\)": "lease_expires_at <= '-infinity'",
+}
+_CODE: Final = ("api", "bench", "cli", "db", "sql", "tasks", "tests", "workers", "celeryconfig.py", "pyproject.toml")
 
 
 class SabotageError(Exception):
-    """The database has no such function: the sabotage has to follow what was renamed."""
+    """The SQL no longer says what was to be taken out: the sabotage has to follow it."""
 
 
-def take_out_the_fence(database: Database) -> None:
-    """Let an attempt commit though it has lost its lease: a refusal is swallowed, and its token lives for a day."""
-    found = _functions(database, *_FENCED)
-    database.do(f"create schema {_ASIDE} authorization partywall_owner")
-    for function in found:
-        arguments = [word.split()[0] for word in function.arguments.split(", ") if word]
-        database.do(
-            # Not renamed: bodies call their arguments by the function's name.
-            f"alter function {function.name} set schema {_ASIDE}",
-            f"""
-            create function {function.schema_name}.{function.short_name}({function.arguments})
-            returns {function.result} language plpgsql volatile security definer
-            set search_path = pg_catalog, pg_temp
-            as $sabotage$
-            begin
-                perform {_ASIDE}.{function.short_name}({", ".join(arguments)});
-            exception when sqlstate 'PW009' then
-                null;
-            end
-            $sabotage$
-            """,
-            f"grant execute on function {function.name} to partywall_worker",
-            f"alter function {function.name} owner to partywall_owner",
-        )
-    for function in _functions(database, "proven_tenant_id"):
-        _replace_body(database, function, "<= statement_timestamp()", "<= statement_timestamp() - interval '1 day'")
+def take_out(functions: Path, changes: Mapping[str, str]) -> None:
+    """Change the files of a folder of SQL.
+
+    Raises:
+        SabotageError: something is in none of them.
+    """
+    for pattern, instead in changes.items():
+        found = 0
+        for file in sorted(functions.glob("*.sql")):
+            text, count = re.subn(pattern, instead, file.read_text())
+            if count:
+                file.write_text(text)
+                found += count
+        if not found:
+            raise SabotageError(f"nothing in {functions.name} says {pattern}")
 
 
-def leave_leases_alone(database: Database) -> None:
-    """Let the reaper find nothing: a job whose worker died stays as it is."""
-    for function in _functions(database, "expire_leases"):
-        _replace_body(database, function, function.body, "begin return; end")
+def run_copy(arguments: Sequence[str], *, fence: bool, leases: bool) -> int:
+    """Run `python -m bench.chaos` with these arguments in a copy without the safeguards; return its exit code."""
+    with tempfile.TemporaryDirectory(prefix="partywall-chaos-copy-") as directory:
+        copy = Path(directory)
+        for name in _CODE:
+            _copy(PROJECT / name, copy / name)
+        take_out(copy / "sql" / "functions", {**({} if fence else NO_FENCE), **({} if leases else NO_LEASES)})
+        with subprocess.Popen([sys.executable, "-m", "bench.chaos", *arguments], cwd=copy) as process:
+            try:
+                return process.wait()
+            except BaseException:
+                process.terminate()
+                process.wait(STOP_SECONDS)
+                raise
 
 
-def _replace_body(database: Database, function: "_Row", old: str, new: str) -> None:
-    if old not in function.definition:
-        raise SabotageError(f"{function.name} no longer says {old!r}")
-    database.do(function.definition.replace(old, new))
-
-
-class _Row:
-    name: str
-    short_name: str
-    schema_name: str
-    arguments: str
-    result: str
-    definition: str
-    body: str
-
-
-def _functions(database: Database, *names: str) -> Sequence[_Row]:
-    found: Sequence[_Row] = database.ask(_DEFINITIONS, names=list(names))
-    missing = set(names) - {function.short_name for function in found}
-    if missing:
-        raise SabotageError(f"the database has no {', '.join(sorted(missing))}()")
-    return found
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)

@@ -42,7 +42,9 @@ class Fault:
 
 
 _SHORT: Final = (0.1, 0.6)
-_PAST: Final = (1.2, 1.7)
+_MIDDLE: Final = (0.3, 0.9)
+"""Of what keeps every job from running: were it longer, the faults that come meanwhile would hit nothing."""
+_PAST: Final = (1.5, 1.8)  # and past the next look of the reaper
 
 _KINDS: Final[Mapping[FaultKind, tuple[int, tuple[float, float] | None]]] = {
     FaultKind.KILL_CHILD: (4, None),
@@ -55,20 +57,21 @@ _KINDS: Final[Mapping[FaultKind, tuple[int, tuple[float, float] | None]]] = {
     FaultKind.STOP_CHILD_PAST_LEASE: (5, _PAST),
     FaultKind.STOP_WORKER: (1, _SHORT),
     FaultKind.FREEZE_NODE_PAST_LEASE: (3, _PAST),
-    FaultKind.STOP_DISPATCHER: (1, _PAST),
+    FaultKind.STOP_DISPATCHER: (1, _MIDDLE),
     FaultKind.STOP_REAPER: (1, _PAST),
     FaultKind.STOP_API: (1, _SHORT),
     FaultKind.EMPTY_BROKER: (2, None),
     FaultKind.RESTART_BROKER: (1, None),
     FaultKind.RESTART_POSTGRES: (1, None),
     FaultKind.TERMINATE_BACKENDS: (2, None),
-    FaultKind.CUT_WORKERS: (1, _PAST),
-    FaultKind.CUT_DISPATCHERS: (1, _PAST),
+    FaultKind.CUT_WORKERS: (1, _MIDDLE),
+    FaultKind.CUT_DISPATCHERS: (1, _MIDDLE),
 }
 """How often each comes, relatively, and how long it lasts in leases."""
 
 _FIRST: Final = (FaultKind.FREEZE_NODE_PAST_LEASE, FaultKind.KILL_NODE, FaultKind.EMPTY_BROKER)
 """What also the shortest run has to survive."""
+_ENDS_SESSIONS: Final = (FaultKind.RESTART_POSTGRES, FaultKind.TERMINATE_BACKENDS)
 
 
 def schedule(seed: int, *, seconds: float, lease_seconds: float) -> list[Fault]:
@@ -76,18 +79,24 @@ def schedule(seed: int, *, seconds: float, lease_seconds: float) -> list[Fault]:
     dice = random.Random(f"faults {seed}")
     others = [kind for kind in FaultKind if kind not in _FIRST]
     dice.shuffle(others)
-    kinds = [*_FIRST, *others]
+    # What ends a zombie's session ends the zombie: the first one shall wake up before.
+    others.sort(key=lambda kind: kind in _ENDS_SESSIONS)
+    kinds = [*_FIRST, *others[:5], *others[-2:], *others[5:-2]]
     weights = [_KINDS[kind][0] for kind in FaultKind]
-    faults = []
+    faults: list[Fault] = []
     at = dice.uniform(0.5, 1.5)
     while at < seconds:
         kind = kinds.pop(0) if kinds else dice.choices(list(FaultKind), weights)[0]
         span = _KINDS[kind][1]
+        pick = dice.randrange(1_000_000)
+        if len(faults) == _FIRST.index(FaultKind.KILL_NODE):
+            # The other node: the one that was frozen has to live to be a zombie.
+            pick = faults[0].pick + 1
         faults.append(
             Fault(
                 at_seconds=round(at, 3),
                 kind=kind,
-                pick=dice.randrange(1_000_000),
+                pick=pick,
                 lasts_seconds=round(lease_seconds * dice.uniform(*span), 3) if span else 0.0,
             )
         )

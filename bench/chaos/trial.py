@@ -15,7 +15,6 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from bench.chaos import sabotage
 from bench.chaos.black_hole import BlackHole
 from bench.chaos.brokers import AnyBroker, BrokerDownError, RabbitBroker, RedisBroker, RestartedBroker
 from bench.chaos.crew import Crew
@@ -73,7 +72,6 @@ def run(plan: Plan, system_of: SystemMaker) -> Outcome:
         lines = {name: stack.enter_context(BlackHole.before(broker.broker.url)) for name in ("dispatcher", "worker")}
         system = system_of(plan, database, broker.broker)
         system.prepare()
-        _take_away(plan, database)
         crew = Crew(directory, dict(os.environ))
         stack.callback(_keep_logs, directory)
         stack.callback(crew.stop)
@@ -102,6 +100,7 @@ class _Trial:
         try:
             self.faults.run(schedule(self.plan.seed, seconds=self.plan.seconds, lease_seconds=self.plan.lease_seconds))
             up = wait_until_up(self.crew, self.database, timeout_seconds=UP_SECONDS)
+            amid = len(self.system.effects()) if up else 0
             _say(f"{len(self.faults.records)} faults are over")
             began = time.monotonic()
             asking.join(LAST_ASKS_SECONDS)
@@ -121,6 +120,7 @@ class _Trial:
             **self.system.refusals(self.crew),
             "asked_again": producer.unanswered,
             "never_accepted": producer.given_up,
+            "effects_amid_faults": amid,
             "seconds_to_drain": drained,
             "faults": sum(record.hit is not None for record in self.faults.records),
             "processes_started_again": sum(member.starts - 1 for member in self.crew.members.values()),
@@ -157,13 +157,6 @@ class _Trial:
             "stray": [str(job_id) for job_id in verdict.stray[:NAMED]],
             "did_not_come_up": self.faults.failed,
         }
-
-
-def _take_away(plan: Plan, database: Database) -> None:
-    if not plan.fence:
-        sabotage.take_out_the_fence(database)
-    if not plan.leases:
-        sabotage.leave_leases_alone(database)
 
 
 def _broker(plan: Plan, directory: Path) -> AnyBroker:

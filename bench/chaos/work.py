@@ -14,6 +14,8 @@ _TASKS: Final = {
     "chaos.commits_halfway": 10,
     "chaos.fails_once": 10,
 }
+AT_ONCE: Final = 0.25
+"""The share of jobs that is there from the start: the first faults shall find every slot busy."""
 LONG_ONE_IN: Final = 150
 """So many jobs to one that works longer than its lease, and needs its heartbeats."""
 
@@ -31,12 +33,12 @@ class Request:
 
 
 def requests(seed: int, *, jobs: int, seconds: float, lease_seconds: float) -> list[Request]:
-    """Return as many as `jobs`, spread evenly over the time, in order."""
+    """Return as many as `jobs`, some at once and the others spread evenly over the time, in order."""
     dice = random.Random(f"work {seed}")
     return [
         Request(
             number=number,
-            at_seconds=seconds * number / jobs,
+            at_seconds=seconds * max(0.0, (number / jobs - AT_ONCE) / (1 - AT_ONCE)),
             tenant=dice.randrange(TENANTS),
             task=dice.choices(list(_TASKS), list(_TASKS.values()))[0],
             milliseconds=_milliseconds(number, dice, lease_seconds),

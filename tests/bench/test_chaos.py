@@ -1,12 +1,71 @@
-"""What `make chaos` does to a system is settled by its seed, and what it cost is counted right."""
+"""`make chaos` in a short form: it passes, it sees what was sabotaged, and it counts right."""
 
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from bench.chaos.recovery import NEVER_SECONDS, WATCH_SECONDS, rates
+from bench.chaos.sabotage import NO_FENCE, NO_LEASES, SabotageError, take_out
 from bench.chaos.schedule import FaultKind, schedule
 from bench.chaos.verdict import EffectFact, JobFact, judge
 from bench.chaos.work import requests
 from bench.requirement import requirements
+
+ROOT = Path(__file__).resolve().parents[2]
+BOUND_SECONDS = 100
+
+
+def chaos(directory: Path, name: str, *options: str) -> tuple[int, dict[str, Any]]:
+    """Run a short storm; return its exit code and what it wrote. Its servers end with it, also when it is too slow."""
+    command = [
+        sys.executable, "-m", "bench.chaos", "--jobs=240", "--seconds=12", "--lease-seconds=3", "--no-recovery",
+        "--drain-seconds=60", f"--results={directory}", *options,
+    ]  # fmt: skip
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            said, _ = process.communicate(timeout=BOUND_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGTERM)
+            raise
+    result = directory / f"{name}.json"
+    assert result.exists(), said
+    return process.returncode, json.loads(result.read_text())
+
+
+def test_no_job_is_lost_and_none_has_its_effect_twice(tmp_path: Path) -> None:
+    code, result = chaos(tmp_path, "chaos")
+
+    assert (code, result["missed"]) == (0, []), result
+    assert result["figures"]["succeeded"] >= 240
+    assert result["figures"]["faults"] >= 10
+
+
+@pytest.mark.rabbitmq
+def test_neither_on_rabbitmq(tmp_path: Path) -> None:
+    code, result = chaos(tmp_path, "chaos-rabbitmq", "--broker=rabbitmq")
+
+    assert (code, result["missed"]) == (0, []), result
+
+
+def test_without_the_fence_effects_are_found_twice(tmp_path: Path) -> None:
+    code, result = chaos(tmp_path, "chaos-fence-off", "--fence=off")
+
+    assert (code, result["missed"]) == (1, ["duplicated"]), result
+    assert len(result["duplicated"]) >= 1
+
+
+def test_without_leases_jobs_are_found_lost(tmp_path: Path) -> None:
+    code, result = chaos(tmp_path, "chaos-leases-off", "--leases=off", "--patience-seconds=12")
+
+    assert (code, result["missed"]) == (1, ["lost"]), result
+    assert all("running" in each for each in result["lost"])
 
 
 def test_the_same_seed_makes_the_same_storm() -> None:
@@ -112,3 +171,13 @@ def test_the_rate_is_back_when_five_seconds_from_then_on_have_it() -> None:
     slow = rates(before + steady(1001, 1001 + WATCH_SECONDS, per_second=10), 1000, 1001)
     assert slow["seconds_until_rate_is_back"] == NEVER_SECONDS
     assert (slow["jobs_per_second_before_restart"], slow["jobs_per_second_after_restart"]) == (20, 10)
+
+
+def test_a_sabotage_that_finds_nothing_to_take_out_says_so(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "sql" / "functions", tmp_path / "functions")
+
+    take_out(tmp_path / "functions", {**NO_FENCE, **NO_LEASES})
+
+    assert "'-infinity'" in (tmp_path / "functions" / "expire_leases.sql").read_text()
+    with pytest.raises(SabotageError):
+        take_out(tmp_path / "functions", NO_LEASES)
