@@ -129,6 +129,24 @@ class UniqueKeyTakenError(PartywallError):
     sqlstate = "PW016"
 
 
+class QueueFullError(PartywallError):
+    """As many of the tenant's jobs wait as may."""
+
+    sqlstate = "PW017"
+
+
+class TenantDrainingError(PartywallError):
+    """Nothing is accepted for the tenant any more; what waits still runs."""
+
+    sqlstate = "PW018"
+
+
+class LimitInvalidError(PartywallError):
+    """That is no limit."""
+
+    sqlstate = "PW019"
+
+
 class JobOverError(PartywallError):
     """The job is over, or in another state than this needs."""
 

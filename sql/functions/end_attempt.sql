@@ -33,8 +33,11 @@ begin
         set (state, run_at, finished_at) = (
                 select
                     verdict.state,
-                    case when verdict.state = 'queued' then now() + end_attempt.retry_after else jobs.run_at end,
-                    case when verdict.state = 'queued' then null else ends_at end
+                    case
+                        when verdict.state in ('scheduled', 'queued') then now() + end_attempt.retry_after
+                        else jobs.run_at
+                    end,
+                    case when verdict.state in ('scheduled', 'queued') then null else ends_at end
                 from (
                     select case
                         when end_attempt.outcome = 'cancelled' then 'cancelled'
@@ -42,6 +45,7 @@ begin
                         when was_lost and jobs.lost + 1 >= jobs.max_lost then 'failed'
                         when jobs.attempt - jobs.handed_back >= jobs.max_attempts then 'failed'
                         when end_attempt.retry_after is null then 'failed'
+                        when end_attempt.retry_after > interval '0' then 'scheduled'
                         else 'queued'
                     end
                 ) as verdict (state)
@@ -77,8 +81,8 @@ begin
     )
     select ended.state into new_state from ended;
 
-    if new_state = 'queued' and end_attempt.retry_after <= interval '0' then
-        perform pg_notify('partywall_jobs', '');
+    if new_state = 'queued' then
+        perform partywall_private.announce(end_attempt.tenant);
     end if;
     return new_state;
 end

@@ -7,11 +7,15 @@
 --     `reject` with PW016.
 -- runs_for_deleted: also while the tenant is being deleted.
 --
--- Raises PW001 without a tenant, PW005/PW006 when the tenant may not work, PW012 when the payload is over 256 KiB.
+-- priority: -100 to 100; of a tenant's own jobs those with more are started first.
+--
+-- Raises PW001 without a tenant, PW005/PW006 when the tenant may not work, PW012 when the payload is over 256 KiB, PW017
+-- when as many of its jobs wait as may, PW018 when it is being drained.
 create or replace function partywall.enqueue(
     task_name text, payload jsonb, queue text, run_at timestamptz, max_attempts integer,
     runs_for_deleted boolean default false, max_lost integer default 3, expires_at timestamptz default null,
-    idempotency_key text default null, unique_key text default null, if_live text default 'reject'
+    idempotency_key text default null, unique_key text default null, if_live text default 'reject',
+    priority integer default 0
 )
 returns table (job_id uuid, is_new boolean)
 language plpgsql
@@ -25,6 +29,7 @@ declare
     accepted record;
 begin
     perform partywall_private.require_active_tenant(tenant, enqueue.runs_for_deleted);
+    perform partywall_private.require_room(tenant, 1);
     if octet_length(enqueue.payload::text) > 262144 then
         raise exception 'the payload is over 256 KiB' using
             errcode = 'PW012',
@@ -35,12 +40,12 @@ begin
     loop
         insert into partywall.jobs (
             tenant_id, task_name, queue, state, max_attempts, max_lost, run_at, expires_at, payload, runs_for_deleted,
-            idempotency_key, unique_key
+            idempotency_key, unique_key, priority
         )
         values (
             tenant, enqueue.task_name, enqueue.queue, case when starts > now() then 'scheduled' else 'queued' end,
             enqueue.max_attempts, enqueue.max_lost, starts, enqueue.expires_at, enqueue.payload,
-            enqueue.runs_for_deleted, enqueue.idempotency_key, enqueue.unique_key
+            enqueue.runs_for_deleted, enqueue.idempotency_key, enqueue.unique_key, enqueue.priority
         )
         on conflict do nothing
         returning jobs.id into job_id;
@@ -54,8 +59,7 @@ begin
     end loop;
 
     if is_new then
-        -- Empty on purpose: NOTIFY reaches every session, so it may not carry even an id.
-        perform pg_notify('partywall_jobs', '');
+        perform partywall_private.announce(tenant);
     end if;
     return next;
 end
@@ -104,10 +108,10 @@ end
 $$;
 
 grant execute on function partywall.enqueue(
-    text, jsonb, text, timestamptz, integer, boolean, integer, timestamptz, text, text, text
+    text, jsonb, text, timestamptz, integer, boolean, integer, timestamptz, text, text, text, integer
 ) to partywall_worker, partywall_api, partywall_operator;
 
 comment on function partywall.enqueue(
-    text, jsonb, text, timestamptz, integer, boolean, integer, timestamptz, text, text, text
+    text, jsonb, text, timestamptz, integer, boolean, integer, timestamptz, text, text, text, integer
 ) is
 'partywall: allow definer-executable, it accepts jobs for the tenant of the transaction only';

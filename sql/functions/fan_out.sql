@@ -26,7 +26,7 @@ begin
 
     get diagnostics accepted = row_count;
     if accepted > 0 then
-        perform pg_notify('partywall_jobs', '');
+        perform partywall_private.announce(null);
     end if;
     return accepted;
 end

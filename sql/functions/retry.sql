@@ -49,7 +49,7 @@ begin
     if job.state in ('failed', 'cancelled', 'expired') then
         perform partywall_private.require_active_tenant(tenant, job.runs_for_deleted);
         perform partywall_private.queue_again(tenant, retry_job.job_id);
-        perform pg_notify('partywall_jobs', '');
+        perform partywall_private.announce(tenant);
     end if;
     return job.state;
 end
@@ -100,7 +100,7 @@ begin
         job_id := ended.id;
         return next;
     end loop;
-    perform pg_notify('partywall_jobs', '');
+    perform partywall_private.announce(null);
 end
 $$;
 

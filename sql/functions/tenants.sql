@@ -136,7 +136,7 @@ begin
         set status = 'active',
             suspended_at = null
         where tenants.id = tenant.id;
-        perform pg_notify('partywall_jobs', '');
+        perform partywall_private.announce(tenant.id);
     end if;
     return tenant.id;
 end

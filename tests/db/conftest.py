@@ -29,10 +29,11 @@ _EMPTY = """
             from pg_class
             where relkind = 'r'
               and relnamespace in ('app'::regnamespace, 'partywall'::regnamespace, 'partywall_private'::regnamespace)
-              and relname not in ('alembic_version', 'installed_files', 'signing_keys')
+              and relname not in ('alembic_version', 'installed_files', 'signing_keys', 'tiers', 'arrival_key')
         loop
             execute format('delete from %s', kept);
         end loop;
+        delete from partywall.tiers where name <> 'standard';
     end
     $empty$
 """

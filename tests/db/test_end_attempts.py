@@ -66,7 +66,7 @@ def ended(tenant: TestTenant, job_id: UUID) -> list[AttemptRow]:
 
 
 def no_pause(database: Database) -> None:
-    database.do("update partywall.jobs set run_at = now() where state = 'queued'")
+    database.do("update partywall.jobs set run_at = now() where state in ('scheduled', 'queued')")
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def dispatch_all(
     with platform_connection(Role.DISPATCHER) as connection:
         return dispatching.dispatch(
             connection,
-            queue=queue,
+            queues=[queue],
             known_tasks=known_tasks,
             batch_limit=batch_limit,
             in_flight_limit=in_flight_limit,
@@ -135,7 +135,7 @@ def take_away(database: Database, attempt: Attempt) -> None:
 
 def start_again(database: Database) -> Attempt:
     """Return the next attempt of the one job that waits, without its pause."""
-    database.do("update partywall.jobs set run_at = now() where state = 'queued'")
+    database.do("update partywall.jobs set run_at = now() where state in ('scheduled', 'queued')")
     (message,) = dispatch_all()
     (attempt,) = claim_of(message)
     return attempt

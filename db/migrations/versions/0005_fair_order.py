@@ -1,0 +1,13 @@
+"""Fair order among tenants, limits, and priorities."""
+
+from db.migrations.execution import execute_file
+
+revision = "0005"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the revision's file."""
+    execute_file("migrations/0005_fair_order.sql")
