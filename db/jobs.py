@@ -18,9 +18,9 @@ class JobState(StrEnum):
     """Where a job is in its life. Every transition is made by a function in `sql/functions/`."""
 
     SCHEDULED = "scheduled"
-    """Accepted; `run_at` is still to come."""
+    """Waits for its `run_at`, for the first time or to be tried again."""
     QUEUED = "queued"
-    """Ready, or waiting for the next attempt at `run_at`."""
+    """Ready: it waits for its tenant's turn."""
     DISPATCHED = "dispatched"
     """The broker was told; no worker has claimed it yet."""
     RUNNING = "running"
@@ -64,6 +64,7 @@ class JobRow(TenantRow):
     progress_current: Mapped[int | None]
     progress_total: Mapped[int | None]
     progress_note: Mapped[str | None]
+    priority: Mapped[int]
     runs_for_deleted: Mapped[bool]
     handed_back: Mapped[int]
     lost: Mapped[int]

@@ -77,15 +77,16 @@ def no_pause(database: Database) -> None:
         (Outcome.HANDED_BACK, None),
     ],
 )
-def test_the_job_waits_again_at_once_and_the_attempt_is_noted(
+def test_the_job_waits_again_and_the_attempt_is_noted(
     outcome: Outcome, kind: str | None, acme: TestTenant
 ) -> None:
     message, attempt = started(acme)
+    state = "queued" if outcome is Outcome.HANDED_BACK else "scheduled"
 
-    assert end(message, outcome=outcome) == {attempt.job_id: "queued"}
+    assert end(message, outcome=outcome) == {attempt.job_id: state}
     job = job_of(acme, attempt.job_id)
     (row,) = ended(acme, attempt.job_id)
-    assert (job.state, job.attempt, job.lease_expires_at) == ("queued", 1, None)
+    assert (job.state, job.attempt, job.lease_expires_at) == (state, 1, None)
     assert (row.attempt, row.outcome, row.worker, row.worker_id) == (1, outcome, TESTS.name, TESTS.id)
     assert row.started_at == job.started_at
     assert row.started_at <= row.ended_at
@@ -144,7 +145,7 @@ def test_of_a_bundle_only_what_still_runs_is_ended(database: Database, acme: Tes
     with body_of(first) as connection:
         attempts.finish(connection, result=None)
 
-    assert end(*bundle) == {attempt.job_id: "queued" for attempt in others}
+    assert end(*bundle) == {attempt.job_id: "scheduled" for attempt in others}
 
 
 def test_what_the_ended_process_still_wanted_to_commit_is_not_kept(database: Database, acme: TestTenant) -> None:
@@ -213,8 +214,8 @@ def test_what_killed_every_worker_it_met_does_not_meet_the_next_one(database: Da
 
 def test_only_losses_count_as_losses(database: Database, acme: TestTenant) -> None:
     message, attempt = started(acme)
-    for outcome in (Outcome.TIMED_OUT, Outcome.HANDED_BACK) * 2:
-        assert end(message, outcome=outcome) == {attempt.job_id: "queued"}
+    for outcome, state in ((Outcome.TIMED_OUT, "scheduled"), (Outcome.HANDED_BACK, "queued")) * 2:
+        assert end(message, outcome=outcome) == {attempt.job_id: state}
         no_pause(database)
         message, _ = again()
 
