@@ -26,7 +26,7 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyBroker
 def application(url: str) -> TenantCelery:
     app = TenantCelery("asks", set_as_current=False)
     app.config_from_object("celeryconfig")
-    app.conf.broker_url = url
+    app.conf.update(broker_url=url)
     return app
 
 
