@@ -34,7 +34,7 @@ declare
     resent       integer;
     room         integer;
 begin
-    clock := partywall_private.lead_lane(lane, known_tasks);
+    clock := partywall_private.lead_lane(from_queues, known_tasks);
     perform partywall_private.settle(lane, clock);
     perform partywall_private.admit(lane, from_queues, arrivals, clock);
 

@@ -264,6 +264,7 @@ begin
             set state = 'dispatched',
                 dispatched_at = now(),
                 dispatch_nonce = nonces.nonce,
+                bundle_place = chosen.place,
                 sends = 1
             from held
             inner join chosen on held.tenant_id = chosen.tenant_id and held.id = chosen.id
@@ -278,12 +279,17 @@ begin
                 chosen.slug, chosen.tag, chosen.cost, chosen.weight, chosen.position
         ),
         charged as (
-            insert into partywall_private.charges (tenant_id, job_id, attempt, lane, task_name, weight, seconds)
-            select sent.tenant_id, sent.id, sent.attempt + 1, in_lane, sent.task_name, sent.weight, sent.cost
+            insert into partywall_private.charges (
+                tenant_id, job_id, attempt, lane, nonce, task_name, weight, seconds
+            )
+            select
+                sent.tenant_id, sent.id, sent.attempt + 1, in_lane, sent.dispatch_nonce, sent.task_name, sent.weight,
+                sent.cost
             from sent
             on conflict on constraint charges_pkey do update
             set attempt = excluded.attempt,
                 lane = excluded.lane,
+                nonce = excluded.nonce,
                 weight = excluded.weight,
                 seconds = excluded.seconds
         ),
