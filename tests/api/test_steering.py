@@ -21,7 +21,7 @@ VERBS = [("POST", "cancel"), ("POST", "retry"), ("GET", "attempts")]
 def running(tenant: TestTenant, *, max_attempts: int = 1) -> Attempt:
     """Return the running attempt of a new job. On a queue of its tenant's: the database is everybody's here."""
     enqueue_one(tenant, queue=tenant.slug, max_attempts=max_attempts, task_name="errands.fetch")
-    (message,) = dispatch_all(queue=tenant.slug)
+    (message,) = dispatch_all(tenant.slug)
     (attempt,) = claim_of(message)
     return attempt
 
@@ -204,7 +204,7 @@ def test_attempts_are_listed_in_order_and_tell_why_but_not_where(
 ) -> None:
     job_id = failed(acme)
     as_acme.post(f"/v1/jobs/{job_id}/retry")
-    (message,) = dispatch_all(queue=acme.slug)
+    (message,) = dispatch_all(acme.slug)
     (attempt,) = claim_of(message)
     assert [each["attempt"] for each in as_acme.get(f"/v1/jobs/{job_id}/attempts").json()["data"]] == [1]
     with body_of(attempt) as connection:
