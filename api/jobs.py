@@ -27,11 +27,13 @@ from db.errors import (
 from db.jobs import JobState
 from db.roles import Role
 from db.session import async_tenant_session
+from db.waiting import waiting_on
 from tasks import producing
 from tasks.errors import PayloadInvalidError, UnknownTaskError
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
+_WAITING = (JobState.SCHEDULED, JobState.QUEUED, JobState.DISPATCHED)
 _REFUSALS = (
     UnknownTaskError,
     PayloadInvalidError,
@@ -85,8 +87,12 @@ async def create_job(request: Request, response: Response, caller: Caller, idemp
 async def get_job(job_id: str, caller: Caller) -> JobBody:
     """Get a job."""
     known = known_id(job_id)
+
+    def read(session: Session) -> JobBody:
+        return JobBody.of(jobs.get_job(session, known), waiting_on(session, [known]).get(known))
+
     async with async_tenant_session(caller.context, role=Role.API) as session:
-        return await session.run_sync(lambda sync: JobBody.of(jobs.get_job(sync, known)))
+        return await session.run_sync(read)
 
 
 class JobFilter(BaseModel):
@@ -123,7 +129,8 @@ async def list_jobs(wanted: Annotated[JobFilter, Query()], caller: Caller) -> Jo
             before_id=before_id,
             limit=wanted.limit + 1,
         )
-        return [JobSummary.of(row) for row in rows]
+        waiting = waiting_on(session, [row.id for row in rows if row.state in _WAITING])
+        return [JobSummary.of(row, waiting.get(row.id)) for row in rows]
 
     async with async_tenant_session(caller.context, role=Role.API) as session:
         found = await session.run_sync(read)
