@@ -21,7 +21,7 @@ def why(tenant: TestTenant, job_id: UUID) -> WaitingOn | None:
 
 def reason(tenant: TestTenant, job_id: UUID) -> Reason | None:
     found = why(tenant, job_id)
-    return found and found.reason
+    return found.reason if found is not None else None
 
 
 def top() -> list[TenantLoad]:
