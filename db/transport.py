@@ -24,7 +24,7 @@ from db.liveness import is_settled
 from db.opening import Tenanted
 from db.round_trip import COMMIT, queue, round_trip
 
-CANCEL_TIMEOUT_SECONDS = 5.0
+CANCEL_TIMEOUT_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
