@@ -52,18 +52,19 @@ def run_each(plan: Plan, chosen: range, arguments: Sequence[str], results: Path)
             result: dict[str, Any] = json.loads(whole.read_text()) if whole.exists() else {"missed": ["no result"]}
             if seed == 1 and whole.exists():
                 (results / whole.name).write_text(whole.read_text())
-        _keep(results / NAME, plan.broker, seed, line_of(result))
+        keep(results / NAME, plan.broker, seed, line_of(result))
     return int(missed)
 
 
 def line_of(result: dict[str, Any]) -> dict[str, Any]:
     """Return what is kept of a run's result."""
     figures: dict[str, float] = result.get("figures", {})
-    kept = {name: round(figures[name], 1) for name in KEPT if name in figures}
+    kept: dict[str, Any] = {name: round(figures[name], 1) for name in KEPT if name in figures}
     return {**kept, "missed": result["missed"], "measured_at": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
-def _keep(file: Path, broker: str, seed: int, line: dict[str, Any]) -> None:
+def keep(file: Path, broker: str, seed: int, line: dict[str, Any]) -> None:
+    """Put a line into the file, in the order of broker and seed."""
     lines: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.exists() else {}
     lines.setdefault(broker, {})[str(seed)] = line
     ordered = {
