@@ -114,7 +114,7 @@ def _run_attempt(
             result = run_body(declaration, body, job, payload, connection, stop)
         attempts.finish(connection, result=result)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge: whatever a body raises is recorded here
-        _record_failure(connection, declaration, attempt, error)
+        _record_failure(connection, declaration, attempt, error, stop)
     else:
         log.info("attempt_succeeded")
     finally:
@@ -122,10 +122,15 @@ def _run_attempt(
 
 
 def _record_failure(
-    connection: Connection, declaration: TaskDeclaration, attempt: Attempt, error: BaseException
+    connection: Connection, declaration: TaskDeclaration, attempt: Attempt, error: BaseException, stop: Stop
 ) -> None:
     cause = reason_of(error)
     kind = type(cause).__name__
+    if stop.reason is LeaseLostError:
+        # There is nobody to tell: PostgreSQL knows, or does not answer and might keep us waiting for a ROLLBACK.
+        connection.invalidate()
+        log.warning("attempt_superseded", error=kind)
+        raise _superseded(attempt, kind) from None
     try:
         attempts.abandon(connection)
         state = attempts.fail(
@@ -137,9 +142,7 @@ def _record_failure(
     except (LeaseLostError, TokenExpiredError):
         # The token lives as long as the lease did: either way the job is the reaper's or another attempt's.
         log.warning("attempt_superseded", error=kind)
-        raise AttemptFailedError(
-            "the attempt lost its lease", job=attempt.job_id, attempt=attempt.number, error=kind
-        ) from None
+        raise _superseded(attempt, kind) from None
     except Exception as away:  # noqa: BLE001 - the edge: raised from here, it would carry the body's error into the log
         # The lease will run out and the reaper gives the job back. Not chained: the body's error may quote data.
         log.error("failure_not_recorded", error=kind, because=type(away).__name__)
@@ -152,6 +155,10 @@ def _record_failure(
     log.warning("attempt_failed", error=kind, state=state.value)
     # Not the exception itself: its text may quote the tenant's data, and Celery hands it to Flower.
     raise AttemptFailedError(job=attempt.job_id, attempt=attempt.number, error=kind, state=state.value) from None
+
+
+def _superseded(attempt: Attempt, kind: str) -> AttemptFailedError:
+    return AttemptFailedError("the attempt lost its lease", job=attempt.job_id, attempt=attempt.number, error=kind)
 
 
 def _outcome_of(error: BaseException) -> Outcome:
