@@ -117,7 +117,7 @@ begin
           and jobs.state = 'running'
           and words ? end_attempts.outcome
         order by jobs.id
-        for update
+        for no key update
     loop
         job_id := mine.id;
         attempt := mine.attempt;

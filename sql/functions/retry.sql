@@ -43,7 +43,7 @@ begin
     from partywall.jobs as jobs
     where jobs.tenant_id = tenant
       and jobs.id = retry_job.job_id
-    for update;
+    for no key update;
 
     if job.state in ('failed', 'cancelled', 'expired') then
         perform partywall_private.require_active_tenant(tenant, job.runs_for_deleted);

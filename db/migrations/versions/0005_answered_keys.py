@@ -1,0 +1,13 @@
+"""Idempotency keys that were answered with another request's job."""
+
+from db.migrations.execution import execute_file
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the revision's file."""
+    execute_file("migrations/0005_answered_keys.sql")
