@@ -27,7 +27,7 @@ down: .venv ## Stop what `make up` started
 	@$(BIN)/partywall down
 
 test: .venv ## Run the tests against a real PostgreSQL and Redis; ARGS='-k wall' passes options to pytest
-	@$(BIN)/pytest -n 2 --dist loadscope -m "not pgbouncer and not rabbitmq" $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadscope -m "not pgbouncer and not rabbitmq and not matrix" $(ARGS)
 
 test-isolation: .venv ## Play every attack on the wall, with PgBouncer and RabbitMQ too (Debian packages of these names)
 	@$(BIN)/python -m tests.servers

@@ -94,9 +94,12 @@ def zeta(new_tenant: Callable[[str], TestTenant]) -> TestTenant:
     return new_tenant("zeta")
 
 
+LEFT_OUT = {"pgbouncer": "what needs PgBouncer", "rabbitmq": "what needs RabbitMQ", "matrix": "most attacks"}
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what `make test` left out: pytest-xdist keeps the number of deselected tests to itself."""
     chosen: str = config.getoption("markexpr")
-    left_out = [server for server in ("pgbouncer", "rabbitmq") if f"not {server}" in chosen]
+    left_out = [said for marker, said in LEFT_OUT.items() if f"not {marker}" in chosen]
     if left_out:
-        terminalreporter.write_line(f"Left out: what needs {' or '.join(left_out)}. `make test-isolation` has it.")
+        terminalreporter.write_line(f"Left out: {', '.join(left_out)}. `make test-isolation` has it.")
