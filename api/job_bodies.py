@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api.pages import Page
 from db.jobs import AttemptRow, JobRow, JobState
 from db.waiting import Reason, WaitingOn
 
@@ -126,18 +127,11 @@ class AttemptBody(BaseModel):
         )
 
 
-class AttemptList(BaseModel):
-    """Every attempt of a job that has ended, in order."""
+class AttemptPage(BaseModel):
+    """Some of a job's attempts that have ended, in order."""
 
     data: list[AttemptBody]
-
-
-class Page(BaseModel):
-    """Where a list goes on."""
-
-    cursor: str | None = Field(description="Send it as `cursor` to get what comes next; null at the end.")
-    has_more: bool
-    limit: int
+    page: Page
 
 
 class JobPage(BaseModel):

@@ -66,12 +66,17 @@ def list_tenants(connection: Connection) -> list[Tenant]:
 
 def suspend_tenant(connection: Connection, slug: str) -> UUID:
     """Suspend the tenant: nothing of it starts or is accepted until it is resumed. Twice is once."""
-    return _change_status(connection, text("select partywall.suspend_tenant(:slug)"), slug)
+    return _change(connection, text("select partywall.suspend_tenant(:slug)"), slug)
 
 
 def resume_tenant(connection: Connection, slug: str) -> UUID:
     """Let a suspended tenant work again."""
-    return _change_status(connection, text("select partywall.resume_tenant(:slug)"), slug)
+    return _change(connection, text("select partywall.resume_tenant(:slug)"), slug)
+
+
+def set_job_retention(connection: Connection, slug: str, *, days: int) -> UUID:
+    """Keep the tenant's finished jobs for so many days, 1 to 3650, from the next pruning on."""
+    return _change(connection, text("select partywall.set_job_retention(:slug, :days)"), slug, days=days)
 
 
 def delete_tenant(connection: Connection, slug: str) -> UUID:
@@ -79,11 +84,11 @@ def delete_tenant(connection: Connection, slug: str) -> UUID:
 
     What waits is cancelled by the reaper. The rows stay, and there is no way back.
     """
-    return _change_status(connection, text("select partywall.delete_tenant(:slug)"), slug)
+    return _change(connection, text("select partywall.delete_tenant(:slug)"), slug)
 
 
-def _change_status(connection: Connection, change: TextClause, slug: str) -> UUID:
-    tenant_id: UUID | None = connection.execute(change, {"slug": slug}).scalar_one_or_none()
+def _change(connection: Connection, change: TextClause, slug: str, **values: object) -> UUID:
+    tenant_id: UUID | None = connection.execute(change, {"slug": slug, **values}).scalar_one_or_none()
     connection.commit()
     if tenant_id is None:
         raise TenantUnknownError(slug=slug, hint="partywall tenants list shows those there are.")

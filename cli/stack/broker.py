@@ -9,10 +9,6 @@ from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from cli.stack.child import running_child
 from cli.stack.deadline import wait_until
 from cli.stack.errors import ServerMissingError, StackStartError
@@ -122,6 +118,11 @@ class Broker:
         Raises:
             StackStartError: something answers on this port that refuses our password.
         """
+        # A fifth of a second to import that no other command should wait for.
+        import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
         # Asked once: redis-py would ask three more times, ever more slowly; our caller does that anyway.
         once = Retry(NoBackoff(), 0)
         client = redis.Redis.from_url(self.url, socket_connect_timeout=1, socket_timeout=2, retry=once)

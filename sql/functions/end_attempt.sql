@@ -123,7 +123,7 @@ begin
           and jobs.state = 'running'
           and words ? end_attempts.outcome
         order by jobs.bundle_place, jobs.id
-        for update
+        for no key update
     loop
         job_id := mine.id;
         attempt := mine.attempt;

@@ -15,7 +15,7 @@ def test_a_job_that_waits_says_why(as_acme: httpx.Client) -> None:
 
     expected = {"reason": "run_at", "until": "2100-01-01T00:00:00Z", "ahead": None, "seconds": None}
     assert (accepted["waiting_on"], job["waiting_on"]) == (None, expected)
-    (listed,) = [each for each in as_acme.get("/v1/jobs", params={"limit": 1}).json()["data"]]
+    (listed,) = as_acme.get("/v1/jobs", params={"limit": 1}).json()["data"]
     assert listed["waiting_on"] == expected
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+from cli.exit_codes import ExitCode
 from db.roles import Role
 from db.session import platform_connection
 from db.workers import register
@@ -48,7 +49,7 @@ def test_what_is_over_waits_for_nothing(acme: TestTenant, partywall: Run) -> Non
 
 
 def test_nobodys_job_is_not_found(acme: TestTenant, partywall: Run) -> None:
-    assert partywall("jobs", "why", acme.id).exit_code == 1
+    assert partywall("jobs", "why", acme.id).exit_code == ExitCode.REFUSED
 
 
 def test_the_busiest_tenants(acme: TestTenant, zeta: TestTenant, partywall: Run) -> None:
@@ -65,4 +66,6 @@ def test_the_busiest_tenants(acme: TestTenant, zeta: TestTenant, partywall: Run)
 
 
 def test_nobody_is_busy(acme: TestTenant, partywall: Run) -> None:
-    assert "No tenant has work" in partywall("tenants", "top").stdout
+    result = partywall("tenants", "top")
+
+    assert (result.exit_code, "No tenant has work" in result.stderr) == (0, True)

@@ -60,7 +60,7 @@ def again() -> tuple[Dispatched, Attempt]:
 
 def ended(tenant: TestTenant, job_id: UUID) -> list[AttemptRow]:
     with tenant_session(tenant.context, role=Role.API) as session:
-        rows = list(list_attempts(session, job_id))
+        rows = list(list_attempts(session, job_id, limit=9))
         session.expunge_all()
         return rows
 
