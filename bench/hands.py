@@ -78,7 +78,7 @@ class Hands:
         """Take the next job out of the backlog."""
         self.dispatched += dispatching.dispatch(
             self.dispatcher,
-            queue="default",
+            queues=["default"],
             known_tasks=[TASK],
             batch_limit=1,
             in_flight_limit=10_000,
