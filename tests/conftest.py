@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, settings
 from cli.stack.broker import Broker
 from cli.stack.ports import any_free_port
 from cli.stack.postgres import EmbeddedPostgres
-from db.engine import dispose_engines
-from tests.databases import PASSWORD, Database, TestTenant, clone, drop, make_template, make_tenant
+from tests.databases import PASSWORD, Database, TestTenant, clone, drop, in_use, make_template, make_tenant
 
 _numbers = itertools.count(1)
 
@@ -65,14 +64,11 @@ def _application_of_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
     """A migrated database of the test's own; every role's setting points at it."""
     made = clone(postgres, f"test_{os.getpid()}_{next(_numbers)}")
-    for name, value in made.environment.items():
-        monkeypatch.setenv(name, value)
-    dispose_engines()
-    yield made
-    dispose_engines()
+    with in_use(made):
+        yield made
     drop(made)
 
 

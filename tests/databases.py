@@ -1,8 +1,11 @@
 """Real databases for tests: one server a run, one migrated template, one clone a test."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -10,6 +13,7 @@ from cli.stack.postgres import EmbeddedPostgres
 from db.context import TenantContext
 from db.credentials import ApiKey, authenticate, create_api_key
 from db.dsn import plain_url
+from db.engine import dispose_engines
 from db.migrate import bootstrap, migrate
 from db.roles import Role
 from db.session import platform_connection
@@ -79,6 +83,19 @@ def clone(server: EmbeddedPostgres, name: str, *, template: str = TEMPLATE) -> D
     # Rights on the database itself are not part of a template.
     bootstrap(server.admin_url(name), logins={})
     return Database(server=server, name=name)
+
+
+@contextmanager
+def in_use(database: Database, **settings: str) -> Iterator[None]:
+    """Point every role's setting at the database while the block runs; no engine leads elsewhere then or here after."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**database.environment, **settings}.items():
+            patch.setenv(name, value)
+        dispose_engines()
+        try:
+            yield
+        finally:
+            dispose_engines()
 
 
 def let_everybody_lock(database: Database) -> None:

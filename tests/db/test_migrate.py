@@ -33,19 +33,18 @@ from db.schema import require_current
 from db.session import platform_connection, tenant_session
 from db.sql_files import AppSqlFolderMissingError
 from tests.audit.zoo.platform import BELIEVES_ANYBODY
-from tests.databases import PASSWORD, Database, drop, make_tenant
+from tests.databases import PASSWORD, Database, drop, in_use, make_tenant
 
 
 @pytest.fixture
-def empty_database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def empty_database(postgres: EmbeddedPostgres) -> Iterator[Database]:
     """One that was neither bootstrapped nor migrated."""
     made = Database(server=postgres, name="empty")
     admin = create_engine(plain_url(postgres.admin_url("postgres")), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.exec_driver_sql("create database empty")
-    for name, value in made.environment.items():
-        monkeypatch.setenv(name, value)
-    yield made
+    with in_use(made):
+        yield made
     drop(made)
 
 
