@@ -1,8 +1,8 @@
 -- What each tenant may have at once. Whoever changes a limit changes it for the backlog too: every dispatch reads them.
 
 -- Returns when the tenant may enqueue so many jobs more. Raises PW017 when its queue is full, PW018 when it is drained.
--- A limit of jobs that wait is exact for transactions of the API, which are short and come one after another here. A body
--- does not hold up others until it ends: what bodies enqueue at the same moment may exceed it.
+-- A limit of jobs that wait is exact for transactions of the API, which are short and come one after another here. A
+-- body does not hold up others until it ends: what bodies enqueue at the same moment may exceed it.
 create or replace function partywall_private.require_room(tenant uuid, more integer)
 returns void
 language plpgsql

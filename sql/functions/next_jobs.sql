@@ -1,12 +1,12 @@
 -- The jobs that are served next, in fair order: chosen, charged, and made `dispatched` in one statement.
 
--- room: how many at most. spare, seconds: jobs beyond the first `spare` are taken only while those before them fill less
---     than `seconds` of run time; null is no such bound.
+-- room: how many at most. spare, seconds: jobs beyond the first `spare` are taken only while those before them fill
+--     less than `seconds` of run time; null is no such bound.
 -- bundle_limit, bundle_seconds: jobs of one tenant and task that follow each other share a nonce, and so a message, up
 --     to so many and to so much run time.
 --
--- For as many tenants as there is room for, the first jobs of each are looked up; a job's tag is the virtual time at which
--- it would begin. The lowest tags win. What it costs depends on `room`, not on how much waits or for how many.
+-- For as many tenants as there is room for, the first jobs of each are looked up; a job's tag is the virtual time at
+-- which it would begin. The lowest tags win. What it costs depends on `room`, not on how much waits or for how many.
 create or replace function partywall_private.next_jobs(
     in_lane text, clock float8, from_queues text[], known_tasks text[], room integer, spare integer,
     seconds float8, bundle_limit integer, bundle_seconds float8

@@ -166,8 +166,8 @@ $$;
 
 -- Returns the tenants that have or had work lately, busiest first, at most `row_limit`.
 --
--- queued: at most 10,000 are counted; share: of the run time of about the last minute, 0 to 1; waits_for: what keeps all
---     of its jobs waiting, when something does; throttled_until: when its rate lets the next one start.
+-- queued: at most 10,000 are counted; share: of the run time of about the last minute, 0 to 1; waits_for: what keeps
+--     all of its jobs waiting, when something does; throttled_until: when its rate lets the next one start.
 create or replace function partywall.tenants_top(row_limit integer)
 returns table (
     slug text, running integer, dispatched integer, queued integer, oldest_wait_seconds float8, share float8,
