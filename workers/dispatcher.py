@@ -10,7 +10,7 @@ from tasks import registry
 from tasks.settings import TaskSettings
 from workers.agent import Agent
 from workers.application import app
-from workers.publishing import publish
+from workers.publishing import ask_for_confirmations, publish
 
 SWEEP_SECONDS = 1.0
 """How long a job can go unnoticed when its NOTIFY was lost."""
@@ -29,6 +29,7 @@ class Dispatcher(Agent):
     ) -> None:
         super().__init__()
         registry.load()
+        ask_for_confirmations(app)
         self.queues = TaskSettings.load().queue_names
         self.known_tasks = [each.name for each in registry.declared().values() if not each.tenantless]
         self.batch_limit = batch_limit

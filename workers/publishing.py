@@ -10,7 +10,18 @@ from tasks.application import TenantCelery
 from tasks.message import JobMessage
 from workers.faults import BROKER_FAULTS
 
+CONFIRM_SECONDS = 10.0
+"""How long RabbitMQ may take to say that it has a message."""
+
 log = structlog.get_logger(__name__)
+
+
+def ask_for_confirmations(app: TenantCelery) -> None:
+    """Have RabbitMQ say of each message that it has it. Unasked it says nothing, not even that there is nobody.
+
+    Redis answers every command. Not for all processes: a worker's main loop would wait for each of its events.
+    """
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "confirm_publish": True}
 
 
 def publish(app: TenantCelery, dispatched: Sequence[Dispatched]) -> list[UUID]:
@@ -31,6 +42,18 @@ def publish(app: TenantCelery, dispatched: Sequence[Dispatched]) -> list[UUID]:
 def _send(app: TenantCelery, job: Dispatched) -> None:
     message = JobMessage(tenant_id=job.tenant_id, job_ids=(job.job_id,), nonce=job.nonce)
     with app.producer_pool.acquire(block=True) as producer:
-        app.send_job_message(
-            job.task_name, message, tenant_slug=job.tenant_slug, queue=job.queue, producer=producer, retry=False
-        )
+        try:
+            app.send_job_message(
+                job.task_name,
+                message,
+                tenant_slug=job.tenant_slug,
+                queue=job.queue,
+                producer=producer,
+                retry=False,
+                confirm_timeout=CONFIRM_SECONDS,
+            )
+        except BROKER_FAULTS:
+            # Back in the pool, a connection at whose other end is nobody would be tried for ever.
+            if producer.connection is not None:
+                producer.connection.collect()
+            raise
