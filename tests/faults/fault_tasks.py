@@ -78,7 +78,7 @@ def gorges(job: Job, payload: Nothing) -> None:
         bytearray(1 << 62)
 
 
-@task("faults.fills", max_attempts=100, retry_base_seconds=0.2, retry_cap_seconds=0.5)
+@task("faults.fills", max_attempts=100, retry_base_seconds=0.2, retry_cap_seconds=0.5, retry_on=[KeyError])
 def fills(job: Job, payload: Nothing) -> None:
     """Keep eight megabytes that cannot be compressed."""
     job.connection.execute(WRITE, {"body": os.urandom(4 * 1024 * 1024).hex()})

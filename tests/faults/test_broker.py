@@ -13,7 +13,7 @@ from tests.db.notes import rows_of
 from tests.faults.conftest import Busy, See
 from tests.faults.filling import full
 from tests.faults.replica import replica_of
-from tests.servers.brokers import QUEUE, is_rabbitmq
+from tests.servers.brokers import QUEUE
 from tests.site import Site
 from tests.waiting import wait_until
 
@@ -97,7 +97,7 @@ def test_what_was_sent_into_silence_runs_when_it_is_over(system: Site, tenant: T
     assert_each_ran_once(system, tenant, jobs, kept=kept)
 
 
-@pytest.mark.skipif(is_rabbitmq(), reason="a RabbitMQ has no replica to promote; its quorum queues see to that")
+@pytest.mark.of_redis
 def test_what_the_promoted_replica_never_got_is_sent_again(
     system: Site, tenant: TestTenant, broker: AnyBroker, line: BlackHole, busy: Busy, tmp_path: Path
 ) -> None:

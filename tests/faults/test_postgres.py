@@ -4,7 +4,7 @@ import os
 import pwd
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -68,54 +68,69 @@ def test_ended_sessions_cost_the_running_attempts_and_nothing_else(
     see("All sessions of PostgreSQL are terminated")
 
 
-@contextmanager
-def small_disk(server: EmbeddedPostgres, megabytes: int) -> Iterator[Path]:
-    """Mount a file system of that size for the server's tablespaces."""
-    with tempfile.TemporaryDirectory(prefix="partywall-disk-") as place:
-        owner = pwd.getpwnam(server.system_user) if server.system_user else pwd.getpwuid(os.getuid())
-        options = f"size={megabytes}m,mode=0700,uid={owner.pw_uid},gid={owner.pw_gid}"
-        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], check=True)
-        try:
-            yield Path(place)
-        finally:
-            subprocess.run(["umount", "--lazy", place], check=True)
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root may mount a small file system")
-def test_a_full_disk_fails_attempts_until_there_is_room(
-    system: Site, tenant: TestTenant, server: EmbeddedPostgres, see: See
-) -> None:
-    with small_disk(server, megabytes=4) as disk:
+@pytest.fixture
+def make_room(system: Site, server: EmbeddedPostgres) -> Iterator[Callable[[], None]]:
+    """Leaves no room for notes, on a small disk if this is root and may mount one; a function that makes room."""
+    if os.getuid() != 0:
+        with no_room_for(system, "app.notes") as room:
+            yield room
+        return
+    with small_disk(server) as disk:
         system.database.do_outside_transactions(f"create tablespace small location '{disk}'")
         system.database.do("alter table app.notes set tablespace small")
-        kept = len(rows_of(tenant))
-        job_id = system.enqueue(tenant, "faults.fills")
-        see("A disk of PostgreSQL is full")
-        subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
-        job = system.wait(tenant, job_id, timeout_seconds=60)
-
-        assert job.state == "succeeded"
-        assert job.attempt > 1
-        assert len(rows_of(tenant)) == kept + 1
-
+        yield lambda: _mount("-o", "remount,size=64m", disk)
         system.database.do("alter table app.notes set tablespace pg_default")
         system.database.do_outside_transactions("drop tablespace small")
 
 
 @contextmanager
-def no_room_for_jobs(site: Site) -> Iterator[None]:
-    """Let every write to the platform's jobs fail as on a full disk while the block runs."""
+def small_disk(server: EmbeddedPostgres) -> Iterator[str]:
+    """Mount a file system of four megabytes while the block runs, and give it to the server's user."""
+    owner = pwd.getpwnam(server.system_user) if server.system_user else pwd.getpwuid(os.getuid())
+    options = f"size=4m,mode=0700,uid={owner.pw_uid},gid={owner.pw_gid}"
+    with tempfile.TemporaryDirectory(prefix="partywall-disk-") as place:
+        Path(place).chmod(0o755)
+        _mount("-t", "tmpfs", "-o", options, "tmpfs", place)
+        try:
+            yield place
+        finally:
+            subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def _mount(*words: str) -> None:
+    subprocess.run(["mount", *words], check=True)
+
+
+@contextmanager
+def no_room_for(site: Site, table: str) -> Iterator[Callable[[], None]]:
+    """Let every write to a table fail as on a full disk while the block runs, or until the function is called."""
     site.database.do(
         "create function public.no_room() returns trigger language plpgsql as $$ begin"
         " raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$"
     )
-    site.database.do(
-        "create trigger no_room before insert or update on partywall.jobs execute function public.no_room()"
-    )
+    site.database.do(f"create trigger no_room before insert or update on {table} execute function public.no_room()")
+
+    def make_room() -> None:
+        site.database.do("drop function if exists public.no_room() cascade")
+
     try:
-        yield
+        yield make_room
     finally:
-        site.database.do("drop function public.no_room() cascade")
+        make_room()
+
+
+def test_a_full_disk_fails_attempts_until_there_is_room(
+    system: Site, tenant: TestTenant, make_room: Callable[[], None], see: See
+) -> None:
+    kept = len(rows_of(tenant))
+    job_id = system.enqueue(tenant, "faults.fills")
+    see("A disk of PostgreSQL is full")
+    make_room()
+    job = system.wait(tenant, job_id, timeout_seconds=60)
+
+    assert job.state == "succeeded"
+    assert job.attempt > 1
+    assert len(rows_of(tenant)) == kept + 1
 
 
 def test_without_room_for_jobs_none_is_accepted_and_none_is_lost(
@@ -128,7 +143,7 @@ def test_without_room_for_jobs_none_is_accepted_and_none_is_lost(
         busy() as running,
     ):
         waiting = [system.enqueue(tenant, "faults.writes")]
-        with no_room_for_jobs(system):
+        with no_room_for(system, "partywall.jobs"):
             refused = http.post("/v1/jobs", json={"task": "faults.writes", "payload": {}})
             see("There is no room for jobs")
 

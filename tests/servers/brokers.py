@@ -21,10 +21,12 @@ BUILT = Path(__file__).resolve().parents[2] / "build/brokers"
 
 @dataclass(frozen=True, slots=True)
 class RealBroker:
-    """A broker that this machine has: what it is, and the environment in which the tests run on it."""
+    """A broker that this machine has: what it is, and the environment and the tests that are for it."""
 
     product: str
     environment: Mapping[str, str]
+    tests: str = "delivery"
+    """Which, as pytest's option -m takes it."""
 
 
 def broker_of_the_run(directory: Path) -> AnyBroker:
@@ -69,4 +71,4 @@ def _rabbitmq() -> RealBroker | None:
         return None
     installed = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*"))
     version = installed[-1].name.rpartition("-")[2] if installed else "of unknown version"
-    return RealBroker(f"RabbitMQ {version}", {CHOSEN: "rabbitmq"})
+    return RealBroker(f"RabbitMQ {version}", {CHOSEN: "rabbitmq"}, "delivery and not of_redis")
