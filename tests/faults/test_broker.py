@@ -119,6 +119,7 @@ def test_what_the_promoted_replica_never_got_is_sent_again(
 def test_connections_that_nobody_answers_any_more_are_given_up(
     system: Site, tenant: TestTenant, line: BlackHole, see: See
 ) -> None:
+    system.run(tenant, "faults.writes")  # by connections that are there from now on
     kept = len(rows_of(tenant))
     line.strand()
 
