@@ -1,5 +1,6 @@
 -- The order in which tenants are served: start-time fair queueing. A tenant's virtual time is the run time it has had,
--- divided by its weight; whoever has the least is next. All of this runs inside dispatch(), which lets in one at a time.
+-- divided by its weight; whoever has the least is next. All of this runs inside dispatch(), which lets in one at a
+-- time.
 
 -- Returns the lane's clock, and keeps every other dispatcher out until this transaction ends: what a tenant has in
 -- flight can only grow here, so that counting first and dispatching then exceeds no limit.
@@ -12,7 +13,7 @@ as $$
 declare
     clock float8;
 begin
-    perform from partywall_private.lanes as lanes order by lanes.lane for update;
+    perform partywall_private.hold_dispatch();
     insert into partywall_private.lanes as lanes (lane, known_tasks)
     values (lead_lane.lane, lead_lane.known_tasks)
     on conflict on constraint lanes_pkey do update set led_at = now(), known_tasks = excluded.known_tasks
@@ -21,9 +22,9 @@ begin
 end
 $$;
 
--- Puts measured run times in the place of the estimates that tenants were charged, for attempts that are over. A running
--- attempt that has taken twice its estimate is charged for what it has had by now. What was dispatched and never ran
--- is given back.
+-- Puts measured run times in the place of the estimates that tenants were charged, for attempts that are over. A
+-- running attempt that has taken twice its estimate is charged for what it has had by now. What was dispatched and
+-- never ran is given back.
 create or replace function partywall_private.settle(in_lane text, clock float8)
 returns void
 language plpgsql
