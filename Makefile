@@ -12,7 +12,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 # Read by the recipes as shell variables, so that a path with spaces or quotes stays one word.
 export INPUT KEEP
 
-.PHONY: help demo up down test test-isolation check bench bench-context chaos fmt lock clean .venv
+.PHONY: help demo up down test test-isolation test-storms check bench bench-context chaos fmt lock clean .venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,11 +27,14 @@ down: .venv ## Stop what `make up` started
 	@$(BIN)/partywall down
 
 test: .venv ## Run the tests against a real PostgreSQL and Redis; ARGS='-k wall' passes options to pytest
-	@$(BIN)/pytest -n 2 --dist loadscope -m "not pgbouncer and not rabbitmq" $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadscope -m "not pgbouncer and not rabbitmq and not storm" $(ARGS)
 
 test-isolation: .venv ## Play every attack on the wall, with PgBouncer and RabbitMQ too (Debian packages of these names)
 	@$(BIN)/python -m tests.servers
 	@$(BIN)/pytest -n 2 --dist loadscope $(ARGS) tests/isolation
+
+test-storms: .venv ## Run `make chaos` in a short form, and see it find what was taken out; ARGS='-m storm' adds RabbitMQ
+	@$(BIN)/pytest -n 2 --dist load -m "storm and not rabbitmq" $(ARGS) tests/bench
 
 check: .venv ## Lint, formatting, types, layering, SQL style
 	$(BIN)/ruff check

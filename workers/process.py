@@ -45,7 +45,8 @@ def _prepare(sender: Any, **_: Any) -> None:
     configure_logging("celery")
     with starting(*_roles()):
         pool = require_pool(sender.pool_cls)
-    identity.describe(hostname=sender.hostname, pool=pool, queues=_queues(sender))
+    slots = 1 if pool == PREFORK else _slots(sender.concurrency)
+    identity.describe(hostname=sender.hostname, pool=pool, queues=_queues(sender), slots=slots)
     signals.worker_shutting_down.connect(_hand_back_after_grace)
     if pool == PREFORK:
         # A process with one body, which Celery's main process can signal and kill. Not of solo, whose one process
@@ -56,7 +57,7 @@ def _prepare(sender: Any, **_: Any) -> None:
     else:
         # Bodies share this process: one connection each, one each for progress, and one for a call they `.apply()`; and
         # one for the heartbeat of all.
-        need_connections(3 * _slots(sender.concurrency) + 1)
+        need_connections(3 * slots + 1)
         signals.worker_ready.connect(_begin_beating)
         signals.worker_shutdown.connect(_end_child)
 

@@ -46,7 +46,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__)
     for name in ("jobs", "seed", "lease_seconds"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(usual, name))
-    for name in ("seconds", "resend_after_seconds", "drain_seconds", "patience_seconds"):
+    for name in ("seconds", "drain_seconds", "patience_seconds"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(usual, name))
     parser.add_argument("--broker", choices=BROKERS, default=usual.broker)
     parser.add_argument("--system", choices=SYSTEMS, default=usual.system)

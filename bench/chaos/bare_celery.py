@@ -77,9 +77,6 @@ class BareCelery:
             process.wait_for_line(" ready.", timeout_seconds=READY_SECONDS)
         wait_until(lambda: self._broker.waiting("default") == 0, timeout_seconds=READY_SECONDS, what="nothing waits")
 
-    def calm_down(self, crew: Crew) -> None:
-        """Do nothing: it has no such settings."""
-
     def submit(self, request: Request) -> UUID:
         """Publish a message.
 

@@ -145,7 +145,6 @@ class _Trial:
             time.sleep(LOOK_SECONDS)
 
     def _measure(self, recovery: Recovery) -> Mapping[str, float]:
-        self.system.calm_down(self.crew)
         measured = recovery.measure()
         self._drain()
         return measured

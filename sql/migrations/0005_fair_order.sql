@@ -164,6 +164,13 @@ create table partywall_private.arrival_key (
 insert into partywall_private.arrival_key (key)
 values (sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())));
 
+-- How many bodies a process runs at a time: as much as that is worth having at the broker.
+alter table partywall_private.workers
+add column slots integer not null default 1,
+add constraint workers_have_slots check (slots between 1 and 10000);
+
+drop function if exists partywall.register_worker(uuid, text, integer, text, text[]);
+
 -- -----------------------------------------------------------------------------------------
 -- Jobs: priority, and the indexes of an order that begins with the tenant.
 -- -----------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ def chaos(directory: Path, name: str, *options: str) -> tuple[int, dict[str, Any
     return process.returncode, json.loads(result.read_text())
 
 
+@pytest.mark.storm
 def test_no_job_is_lost_and_none_has_its_effect_twice(tmp_path: Path) -> None:
     code, result = chaos(tmp_path, "chaos")
 
@@ -47,6 +48,7 @@ def test_no_job_is_lost_and_none_has_its_effect_twice(tmp_path: Path) -> None:
     assert result["figures"]["faults"] >= 10
 
 
+@pytest.mark.storm
 @pytest.mark.rabbitmq
 def test_neither_on_rabbitmq(tmp_path: Path) -> None:
     code, result = chaos(tmp_path, "chaos-rabbitmq", "--broker=rabbitmq")
@@ -54,6 +56,7 @@ def test_neither_on_rabbitmq(tmp_path: Path) -> None:
     assert (code, result["missed"]) == (0, []), result
 
 
+@pytest.mark.storm
 def test_without_the_fence_effects_are_found_twice(tmp_path: Path) -> None:
     code, result = chaos(tmp_path, "chaos-fence-off", "--fence=off")
 
@@ -61,6 +64,7 @@ def test_without_the_fence_effects_are_found_twice(tmp_path: Path) -> None:
     assert len(result["duplicated"]) >= 1
 
 
+@pytest.mark.storm
 def test_without_leases_jobs_are_found_lost(tmp_path: Path) -> None:
     code, result = chaos(tmp_path, "chaos-leases-off", "--leases=off", "--patience-seconds=12")
 

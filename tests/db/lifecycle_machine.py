@@ -207,7 +207,7 @@ class Lifecycle(RuleBasedStateMachine):
                 outcome=outcome,
             )
         if mine.holds:
-            mine.job.end(outcome, self.now, retry_after=0)
+            mine.job.end(outcome, self.now, retry_after=0 if outcome is Outcome.HANDED_BACK else 1)
             self._skip_pauses([mine.job])
             assert ended == {mine.job.id: mine.job.state}
         else:
@@ -217,7 +217,7 @@ class Lifecycle(RuleBasedStateMachine):
     def expire_leases(self) -> None:
         late = [job for job in self.jobs.values() if job.state == "running" and job.lease_until <= self.now]
         for job in late:
-            job.end("lost", self.now, retry_after=0)
+            job.end("lost", self.now, retry_after=1)
         assert {each.job_id: each.state for each in expire()} == {job.id: job.state for job in late}
         self._skip_pauses(late)
 

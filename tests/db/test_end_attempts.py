@@ -77,9 +77,7 @@ def no_pause(database: Database) -> None:
         (Outcome.HANDED_BACK, None),
     ],
 )
-def test_the_job_waits_again_and_the_attempt_is_noted(
-    outcome: Outcome, kind: str | None, acme: TestTenant
-) -> None:
+def test_the_job_waits_again_and_the_attempt_is_noted(outcome: Outcome, kind: str | None, acme: TestTenant) -> None:
     message, attempt = started(acme)
     state = "queued" if outcome is Outcome.HANDED_BACK else "scheduled"
 

@@ -1,10 +1,9 @@
 """Accepting jobs, and what their tenant sees of them."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID, uuid4
-
-import re
 
 import psycopg
 import pytest
