@@ -30,6 +30,7 @@ def enqueue_one(
     run_at: datetime | None = None,
     task_name: str = TASK,
     queue: str = "default",
+    priority: int = 0,
 ) -> UUID:
     """Return the id of a job that the tenant's producer enqueued."""
     with tenant_session(tenant.context, role=Role.API) as session:
@@ -39,7 +40,7 @@ def enqueue_one(
             payload={} if payload is None else payload,
             queue=queue,
             max_attempts=max_attempts,
-            wishes=Wishes(run_at=run_at),
+            wishes=Wishes(run_at=run_at, priority=priority),
         ).job_id
 
 
@@ -47,16 +48,18 @@ def dispatch_all(
     *,
     queue: str = "default",
     known_tasks: Sequence[str] | None = None,
+    arrivals: Sequence[str] | None = None,
     batch_limit: int = 100,
     in_flight_limit: int = 1000,
     resend_after: float = 60,
 ) -> list[Dispatched]:
-    """Return what the dispatcher would send now."""
+    """Return what the dispatcher would send now. It looks at every tenant unless `arrivals` says what is new."""
     with platform_connection(Role.DISPATCHER) as connection:
         return dispatching.dispatch(
             connection,
             queues=[queue],
             known_tasks=known_tasks,
+            arrivals=arrivals,
             batch_limit=batch_limit,
             in_flight_limit=in_flight_limit,
             resend_after_seconds=resend_after,
