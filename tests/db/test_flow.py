@@ -67,6 +67,7 @@ def test_a_resumed_tenant_is_served_at_once(database: Database, acme: TestTenant
 
 
 def test_a_dispatch_that_had_begun_cannot_overtake_a_pause(database: Database, acme: TestTenant) -> None:
+    assert dispatch_all() == []
     enqueue_one(acme)
     with ThreadPoolExecutor(1) as threads, psycopg.connect(database.url(Role.DISPATCHER)) as slow:
         (sent,) = slow.execute(DISPATCH, ("default",)).fetchall()
