@@ -147,6 +147,12 @@ class LimitInvalidError(PartywallError):
     sqlstate = "PW019"
 
 
+class PriorityInvalidError(PartywallError):
+    """The priority is no whole number from -100 to 100."""
+
+    sqlstate = "PW020"
+
+
 class JobOverError(PartywallError):
     """The job is over, or in another state than this needs."""
 

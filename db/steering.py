@@ -60,6 +60,7 @@ def retry_job(executor: Executor, job_id: UUID) -> None:
         JobOverError: it is in another state.
         UniqueKeyTakenError: another job with its unique key is live.
         TenantSuspendedError, TenantDeletingError: the tenant may not work.
+        QueueFullError, TenantDrainingError: nothing more of it may wait.
     """
     found = executor.execute(text("select partywall.retry_job(:job_id)"), {"job_id": job_id}).scalar_one()
     before = _required(found, job_id)

@@ -10,7 +10,7 @@
 -- priority: -100 to 100; of a tenant's own jobs those with more are started first.
 --
 -- Raises PW001 without a tenant, PW005/PW006 when the tenant may not work, PW012 when the payload is over 256 KiB,
--- PW017 when as many of its jobs wait as may, PW018 when it is being drained.
+-- PW017 when as many of its jobs wait as may, PW018 when it is being drained, PW020 when the priority is out of range.
 create or replace function partywall.enqueue(
     task_name text, payload jsonb, queue text, run_at timestamptz, max_attempts integer,
     runs_for_deleted boolean default false, max_lost integer default 3, expires_at timestamptz default null,
@@ -32,7 +32,11 @@ declare
         and enqueue.if_live = 'return';
 begin
     perform partywall_private.require_active_tenant(tenant, enqueue.runs_for_deleted);
-    perform partywall_private.require_room(tenant, 1);
+    if (enqueue.priority between -100 and 100) is not true then
+        raise exception 'the priority is no whole number from -100 to 100' using
+            errcode = 'PW020',
+            hint = 'Leave it out for 0; of a tenant''s jobs those with more are started first.';
+    end if;
     if octet_length(enqueue.payload::text) > 262144 then
         raise exception 'the payload is over 256 KiB' using
             errcode = 'PW012',
@@ -50,8 +54,18 @@ begin
         end if;
     end if;
 
-    -- More than once only where the job in the way ends at this moment.
+    -- More than once only where a job with one of the keys comes or ends at this moment.
     loop
+        if enqueue.idempotency_key is not null or enqueue.unique_key is not null then
+            job_id := partywall_private.job_in_the_way(
+                tenant, enqueue.task_name, enqueue.payload, enqueue.idempotency_key, enqueue.unique_key, enqueue.if_live
+            );
+            is_new := false;
+            exit when job_id is not null;
+        end if;
+        -- After the keys: what was accepted before is answered the same, however full the queue is by now.
+        perform partywall_private.require_room(tenant, 1);
+
         insert into partywall.jobs (
             tenant_id, task_name, queue, state, max_attempts, max_lost, run_at, expires_at, payload, runs_for_deleted,
             idempotency_key, unique_key, priority
@@ -66,10 +80,6 @@ begin
 
         is_new := found;
         exit when is_new;
-        job_id := partywall_private.job_in_the_way(
-            tenant, enqueue.task_name, enqueue.payload, enqueue.idempotency_key, enqueue.unique_key, enqueue.if_live
-        );
-        exit when job_id is not null;
     end loop;
 
     if is_kept then

@@ -13,7 +13,7 @@ as $$
 declare
     clock float8;
 begin
-    perform from partywall_private.lanes as lanes order by lanes.lane for update;
+    perform partywall_private.hold_dispatch();
     insert into partywall_private.lanes as lanes (lane, queues, known_tasks)
     values (from_queues[1], from_queues, lead_lane.known_tasks)
     on conflict on constraint lanes_pkey do update

@@ -140,10 +140,14 @@ begin
             from (
                 select
                     kinds.tenant_id, kinds.queue, kinds.task_name, kinds.cost, head.id, head.priority, head.run_at,
-                    kinds.left_of_queue,
+                    kinds.left_of_queue, kinds.left_of_task,
                     row_number() over (
                         partition by kinds.tenant_id, kinds.queue order by head.priority desc, head.run_at, head.id
-                    ) as place_in_queue
+                    ) as place_in_queue,
+                    -- After a task has moved to another queue there are jobs of it on both.
+                    row_number() over (
+                        partition by kinds.tenant_id, kinds.task_name order by head.priority desc, head.run_at, head.id
+                    ) as place_in_task
                 from kinds
                 inner join eligible on kinds.tenant_id = eligible.tenant_id
                 cross join breadth
@@ -160,7 +164,8 @@ begin
                     limit greatest(0, least(breadth.jobs, eligible.allowance, kinds.left_of_task, kinds.left_of_queue))
                 ) as head
             ) as first
-            where first.left_of_queue is null or first.place_in_queue <= first.left_of_queue
+            where (first.left_of_queue is null or first.place_in_queue <= first.left_of_queue)
+              and (first.left_of_task is null or first.place_in_task <= first.left_of_task)
         ),
         looked_at as materialized (
             select

@@ -27,7 +27,8 @@ end
 $$;
 
 -- Retries a job of this transaction's tenant. Returns the state it had before, null when the tenant has no such job;
--- only `failed`, `cancelled` and `expired` change. Raises PW005, PW006 when the tenant may not work, PW016.
+-- only `failed`, `cancelled` and `expired` change. Raises PW005, PW006 when the tenant may not work, PW016, PW017,
+-- PW018.
 create or replace function partywall.retry_job(job_id uuid)
 returns text
 language plpgsql
@@ -47,6 +48,7 @@ begin
 
     if job.state in ('failed', 'cancelled', 'expired') then
         perform partywall_private.require_active_tenant(tenant, job.runs_for_deleted);
+        perform partywall_private.require_room(tenant, 1);
         if not partywall_private.requeue(tenant, retry_job.job_id) then
             raise exception 'another job with its unique key is live' using
                 errcode = 'PW016',

@@ -30,6 +30,7 @@ def enqueue_one(
     run_at: datetime | None = None,
     task_name: str = TASK,
     queue: str = "default",
+    priority: int = 0,
 ) -> UUID:
     """Return the id of a job that the tenant's producer enqueued."""
     with tenant_session(tenant.context, role=Role.API) as session:
@@ -39,7 +40,7 @@ def enqueue_one(
             payload={} if payload is None else payload,
             queue=queue,
             max_attempts=max_attempts,
-            wishes=Wishes(run_at=run_at),
+            wishes=Wishes(run_at=run_at, priority=priority),
         ).job_id
 
 
@@ -52,7 +53,10 @@ def dispatch_all(
     resend_after: float = 60,
     **more: Any,
 ) -> list[Dispatched]:
-    """Return what the dispatcher would send now, of the queue `default` if none is named."""
+    """Return what the dispatcher would send now, of the queue `default` if none is named.
+
+    It looks at every tenant unless `arrivals` says what is new.
+    """
     with platform_connection(Role.DISPATCHER) as connection:
         return dispatching.dispatch(
             connection,
