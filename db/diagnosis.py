@@ -178,7 +178,7 @@ def _judge_pooler(connection: Connection, settings: DatabaseSettings, setting: s
                 return [
                     Finding(
                         Verdict.FAIL,
-                        "a pooler that lends connections by the transaction stands in between: no LISTEN, no lock",
+                        "a pooler that lends connections by the transaction stands in between: no LISTEN",
                         f"Let {setting} reach PostgreSQL itself. The other roles may use the pooler.",
                     )
                 ]
@@ -186,7 +186,7 @@ def _judge_pooler(connection: Connection, settings: DatabaseSettings, setting: s
                 return [
                     Finding(
                         Verdict.WARN,
-                        "a pooler stands in between: LISTEN and the leader's lock need it to pool sessions",
+                        "a pooler stands in between: LISTEN needs it to pool sessions",
                         f"Better let {setting} reach PostgreSQL itself.",
                     )
                 ]

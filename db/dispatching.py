@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -63,17 +64,67 @@ def dispatch(
         },
     ).all()
     connection.commit()
-    return [
-        Dispatched(
-            tenant_id=row.tenant_id,
-            tenant_slug=row.tenant_slug,
-            job_id=row.job_id,
-            task_name=row.task_name,
-            queue=row.queue,
-            nonce=row.nonce,
-        )
-        for row in rows
-    ]
+    return [_dispatched(row) for row in rows]
+
+
+_UNCLAIMED = text("""
+    select exists (
+        select
+        from partywall.jobs as jobs
+        where jobs.state = 'dispatched'
+          and jobs.queue = :queue
+          and jobs.dispatched_at <= now() - make_interval(secs => :seconds)
+    )
+""")
+_RESEND_LOST = text("""
+    select *
+    from partywall.resend_lost(:queue, :known_tasks, :at_broker, make_interval(secs => :lost_after), :batch_limit)
+""")
+
+
+def are_unclaimed(connection: Connection, *, queue: str, for_seconds: float) -> bool:
+    """Return whether the broker was told of a job of the queue so long ago, and no worker has claimed it."""
+    found: bool = connection.execute(_UNCLAIMED, {"queue": queue, "seconds": for_seconds}).scalar_one()
+    connection.commit()
+    return found
+
+
+def resend_lost(
+    connection: Connection,
+    *,
+    queue: str,
+    known_tasks: Sequence[str],
+    at_broker: int,
+    lost_after_seconds: float,
+    batch_limit: int,
+) -> list[Dispatched]:
+    """Return the jobs whose messages the broker no longer has, given that `at_broker` wait there, to be sent again.
+
+    The oldest first, at most `batch_limit`, and none that was sent within `lost_after_seconds`: it may be on its way.
+    """
+    rows = connection.execute(
+        _RESEND_LOST,
+        {
+            "queue": queue,
+            "known_tasks": list(known_tasks),
+            "at_broker": at_broker,
+            "lost_after": lost_after_seconds,
+            "batch_limit": batch_limit,
+        },
+    ).all()
+    connection.commit()
+    return [_dispatched(row) for row in rows]
+
+
+def _dispatched(row: Any) -> Dispatched:
+    return Dispatched(
+        tenant_id=row.tenant_id,
+        tenant_slug=row.tenant_slug,
+        job_id=row.job_id,
+        task_name=row.task_name,
+        queue=row.queue,
+        nonce=row.nonce,
+    )
 
 
 def undo_dispatch(connection: Connection, nonces: Iterable[UUID]) -> int:

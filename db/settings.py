@@ -38,7 +38,7 @@ class DatabaseSettings(PartywallSettings):
     worker_database_url: SecretStr | None = Field(None, description="Used by Celery workers.")
     api_database_url: SecretStr | None = Field(None, description="Used by the HTTP API.")
     dispatcher_database_url: SecretStr | None = Field(
-        None, description="Used by dispatcher and reaper; a direct one, because they LISTEN and hold a lock."
+        None, description="Used by dispatcher and reaper; a direct one, because the dispatcher LISTENs."
     )
     scheduler_database_url: SecretStr | None = Field(None, description="Used by tenantless fan-out tasks.")
     operator_database_url: SecretStr | None = Field(None, description="Used by the command line.")

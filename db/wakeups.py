@@ -1,37 +1,23 @@
-"""Who leads, and when to look: an advisory lock and NOTIFY on one connection of the dispatcher's own."""
+"""Who leads, and when to look: a lease and NOTIFY on one connection of the dispatcher's own."""
 
-import logging
+import time
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, LiteralString
+from contextlib import contextmanager, suppress
 
 import psycopg
 
 from db.errors import PartywallError
+from db.keepalive import with_keepalive
 from db.roles import Role
 from db.settings import DatabaseSettings
 
-DISPATCHER_LOCK = 0x70_61_72_74_64
-"""The advisory lock of the leading dispatcher: "partd" in ASCII."""
+LEASE_SECONDS = 1.5
+"""How long a leader that fell silent keeps the others from leading."""
+RENEWAL_SECONDS = 0.5
+"""How often a leader says that it still leads."""
 
-
-_MAY_SEE_HOLDERS = """
-    select has_table_privilege('pg_stat_activity', 'select')
-       and has_function_privilege('pg_stat_get_activity(integer)', 'execute')
-"""
-_USURPER = """
-    select sessions.usename::text
-    from pg_locks as locks
-    inner join pg_stat_activity as sessions on locks.pid = sessions.pid
-    where locks.locktype = 'advisory'
-      and locks.granted
-      and locks.objsubid = 1
-      and (locks.classid::bigint << 32) | locks.objid::bigint = %s
-      and locks.database = (select oid from pg_database where datname = current_database())
-      and sessions.usename <> current_user
-"""
-
-log = logging.getLogger(__name__)
+_LEAD = "select extract(epoch from partywall.lead(%s, make_interval(secs => %s)))::float8"
 
 
 class SessionLostError(PartywallError):
@@ -43,42 +29,36 @@ class Wakeups:
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
+        self._candidate = uuid.uuid4()
         self._leads = False
-        self._usurper: str | None = None
+        self._ask_at = time.monotonic()
 
     def lead(self) -> bool:
-        """Return whether this session is the leader, trying to become it. Leadership ends with the session."""
-        if not self._leads:
-            self._leads = bool(self._value("select pg_try_advisory_lock(%s)", DISPATCHER_LOCK))
-            self._tell_of_usurper()
+        """Return whether this session is the leader, trying to become it. Call it again after each `wait()`.
+
+        By a lease rather than a lock: a session keeps its lock also while its process stands still.
+        """
+        asked_at = time.monotonic()
+        if asked_at >= self._ask_at:
+            row = self._connection.execute(_LEAD, (self._candidate, LEASE_SECONDS)).fetchone()
+            pause: float = row[0] if row is not None else LEASE_SECONDS
+            self._leads = pause == 0
+            self._ask_at = asked_at + (RENEWAL_SECONDS if self._leads else pause)
         return self._leads
 
-    def _tell_of_usurper(self) -> None:
-        """Warn, once each, when somebody keeps dispatchers from leading who is none.
-
-        Where a superuser bootstrapped nobody else can, and nobody may look. Elsewhere the key is open to every body's
-        SQL, until its time limit. A row that only dispatchers may lock would not be, but its leader's transaction would
-        stay open, and keep vacuum from all that is deleted meanwhile.
-        """
-        usurper = None if self._leads or not self._value(_MAY_SEE_HOLDERS) else self._value(_USURPER, DISPATCHER_LOCK)
-        if usurper is not None and usurper != self._usurper:
-            log.warning(
-                "nothing is dispatched: a session of %s holds the lock that dispatchers lead by;"
-                " let a superuser run `partywall bootstrap`, which takes such locks from it",
-                usurper,
-            )
-        self._usurper = usurper
-
-    def _value(self, query: LiteralString, *bound: object) -> Any:
-        row = self._connection.execute(query, bound or None).fetchone()
-        return None if row is None else row[0]
+    def resign(self) -> None:
+        """Lead no more, so that another need not wait for the end of the lease."""
+        if self._leads:
+            self._leads = False
+            self._connection.execute("select partywall.resign(%s)", (self._candidate,))
 
     def wait(self, timeout_seconds: float) -> bool:
-        """Return True as soon as a job was accepted somewhere, False after the time.
+        """Return True as soon as a job was accepted somewhere; False after the time, or when `lead()` has to ask.
 
         Raises:
             SessionLostError: PostgreSQL closed the session.
         """
+        timeout_seconds = max(0.0, min(timeout_seconds, self._ask_at - time.monotonic()))
         # To the end: what is left unread is kept, and every later wait would return at once.
         return len(list(self._connection.notifies(timeout=timeout_seconds, stop_after=1))) > 0
 
@@ -93,7 +73,13 @@ def open_wakeups() -> Iterator[Wakeups]:
     try:
         with _connect() as connection:
             connection.execute("listen partywall_jobs")
-            yield Wakeups(connection)
+            wakeups = Wakeups(connection)
+            try:
+                yield wakeups
+            finally:
+                # Where the session is gone, its lease ends by itself.
+                with suppress(psycopg.OperationalError):
+                    wakeups.resign()
     except psycopg.OperationalError as error:
         raise SessionLostError(reason=str(error).strip()) from error
 
@@ -101,7 +87,7 @@ def open_wakeups() -> Iterator[Wakeups]:
 def _connect() -> psycopg.Connection:
     settings = DatabaseSettings.load()
     return psycopg.connect(
-        settings.url(Role.DISPATCHER),
+        with_keepalive(settings.url(Role.DISPATCHER)),
         autocommit=True,
         prepare_threshold=None,
         connect_timeout=settings.connect_timeout_seconds,

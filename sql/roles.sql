@@ -76,8 +76,9 @@ begin
     loop
         execute format('revoke execute on function %s from public', procedure);
     end loop;
-    -- Whoever leads, whoever migrates, and partywall.lock().
-    grant execute on function pg_try_advisory_lock(bigint) to partywall_dispatcher, partywall_migrator;
+    -- Whoever migrates, and partywall.lock(). Dispatchers led by one in former versions.
+    grant execute on function pg_try_advisory_lock(bigint) to partywall_migrator;
+    revoke execute on function pg_try_advisory_lock(bigint) from partywall_dispatcher;
     grant execute on function pg_advisory_xact_lock(bigint) to partywall_owner;
     revoke select on pg_stat_activity, pg_stat_ssl, pg_stat_gssapi, pg_stat_replication, pg_largeobject_metadata
     from public;

@@ -8,28 +8,21 @@ from typing import Any
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from db import attempts
 from db.attempts import Attempt, Outcome
-from db.errors import (
-    LeaseLostError,
-    TenantDeletingError,
-    TenantSuspendedError,
-    TokenExpiredError,
-)
+from db.errors import LeaseLostError, TokenExpiredError
 from db.roles import Role
-from db.session import become, platform_connection
+from db.session import become
 from tasks.body import run_body, run_where
+from tasks.claiming import ClaimPostponedError, claim, give_back
 from tasks.declaration import Body, TaskDeclaration
 from tasks.errors import AttemptFailedError
 from tasks.heart import heart
-from tasks.identity import identity
 from tasks.job import Job
 from tasks.message import JobMessage
 from tasks.publisher import publishing_as
 from tasks.redaction import redact
-from tasks.rejection import rejected
 from tasks.retrying import Cancel, reason_of
 from tasks.stopping import Stop
 
@@ -42,21 +35,23 @@ def run_message(declaration: TaskDeclaration, body: Body, message: JobMessage) -
     """Run the jobs a message names, each in its tenant's context and its own transaction.
 
     Raises:
-        celery.exceptions.Reject: nothing was run, loudly: the tenant may not work, or there is no job to claim.
+        celery.exceptions.Reject: nothing was run, loudly: the tenant may not work, or there is no job to claim; or
+            PostgreSQL is away, and the broker shall deliver the message again.
         AttemptFailedError: an attempt failed; its job's row says why and when it runs again.
     """
-    run_where(declaration, partial(_run_jobs, declaration, body, message))
+    try:
+        run_where(declaration, partial(_run_jobs, declaration, body, message))
+    except ClaimPostponedError:
+        # Here, because it waits: not on the event loop, which others run on.
+        raise give_back() from None
 
 
 def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> None:
     failures: list[AttemptFailedError] = []
     with ExitStack() as stack:
-        connection = stack.enter_context(platform_connection(Role.WORKER))
+        connection, claimed = claim(stack, declaration, message)
         # All are held from now on: the last waits as long as those before it take.
-        held = [
-            (attempt, stack.enter_context(heart().holding(attempt)))
-            for attempt in _claim(connection, declaration, message)
-        ]
+        held = [(attempt, stack.enter_context(heart().holding(attempt))) for attempt in claimed]
         for attempt, stop in held:
             with structlog.contextvars.bound_contextvars(
                 tenant=attempt.tenant_slug,
@@ -73,36 +68,6 @@ def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> 
         raise failures[0]
 
 
-def _claim(connection: Connection, declaration: TaskDeclaration, message: JobMessage) -> list[Attempt]:
-    facts = {"task": declaration.name, "jobs": [str(job_id) for job_id in message.job_ids]}
-    try:
-        claimed = _claim_once(connection, declaration, message)
-    except (TenantSuspendedError, TenantDeletingError) as refusal:
-        raise rejected("message_refused", refusal, **facts) from None
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-        # The connection died in the pool, for example when PostgreSQL restarted. A second one tells the difference.
-        connection.rollback()
-        claimed = _claim_once(connection, declaration, message)
-    if not claimed:
-        raise rejected("message_dropped", "no such job is waiting for this message", **facts)
-    return claimed
-
-
-def _claim_once(connection: Connection, declaration: TaskDeclaration, message: JobMessage) -> list[Attempt]:
-    return attempts.claim(
-        connection,
-        tenant_id=message.tenant_id,
-        job_ids=message.job_ids,
-        nonce=message.nonce,
-        task_name=declaration.name,
-        worker=identity(),
-        lease_seconds=heart().lease_seconds,
-        lifetime_seconds=declaration.lifetime_seconds,
-    )
-
-
 def _run_attempt(
     connection: Connection, declaration: TaskDeclaration, body: Body, attempt: Attempt, stop: Stop
 ) -> None:
@@ -116,7 +81,7 @@ def _run_attempt(
             result = run_body(declaration, body, job, payload, connection, stop)
         attempts.finish(connection, result=result)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge: whatever a body raises is recorded here
-        _record_failure(connection, declaration, attempt, error)
+        _record_failure(connection, declaration, attempt, error, stop)
     else:
         log.info("attempt_succeeded")
     finally:
@@ -124,10 +89,15 @@ def _run_attempt(
 
 
 def _record_failure(
-    connection: Connection, declaration: TaskDeclaration, attempt: Attempt, error: BaseException
+    connection: Connection, declaration: TaskDeclaration, attempt: Attempt, error: BaseException, stop: Stop
 ) -> None:
     cause = reason_of(error)
     kind = type(cause).__name__
+    if stop.reason is LeaseLostError:
+        # There is nobody to tell: PostgreSQL knows, or does not answer and might keep us waiting for a ROLLBACK.
+        connection.invalidate()
+        log.warning("attempt_superseded", error=kind)
+        raise _superseded(attempt, kind) from None
     try:
         attempts.abandon(connection)
         state = attempts.fail(
@@ -139,9 +109,7 @@ def _record_failure(
     except (LeaseLostError, TokenExpiredError):
         # The token lives as long as the lease did: either way the job is the reaper's or another attempt's.
         log.warning("attempt_superseded", error=kind)
-        raise AttemptFailedError(
-            "the attempt lost its lease", job=attempt.job_id, attempt=attempt.number, error=kind
-        ) from None
+        raise _superseded(attempt, kind) from None
     except Exception as away:  # noqa: BLE001 - the edge: raised from here, it would carry the body's error into the log
         # The lease will run out and the reaper gives the job back. Not chained: the body's error may quote data.
         log.error("failure_not_recorded", error=kind, because=type(away).__name__)
@@ -154,6 +122,10 @@ def _record_failure(
     log.warning("attempt_failed", error=kind, state=state.value)
     # Not the exception itself: its text may quote the tenant's data, and Celery hands it to Flower.
     raise AttemptFailedError(job=attempt.job_id, attempt=attempt.number, error=kind, state=state.value) from None
+
+
+def _superseded(attempt: Attempt, kind: str) -> AttemptFailedError:
+    return AttemptFailedError("the attempt lost its lease", job=attempt.job_id, attempt=attempt.number, error=kind)
 
 
 def _outcome_of(error: BaseException) -> Outcome:

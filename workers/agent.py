@@ -14,7 +14,8 @@ from tasks.startup import require_ready
 from workers.faults import FAULTS
 
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 2.0
+"""No longer than what an agent does can wait once the other side is back."""
 
 log = structlog.get_logger(__name__)
 

@@ -70,13 +70,6 @@ class Crew:
             self._start(member)
         self._supervisor.start()
 
-    def replace(self, name: str, *module: str, **environment: str) -> None:
-        """Stop a member and start another in its place."""
-        with self._changing:
-            self.members[name].run.close()
-            self.members[name] = Member(name, module, environment)
-            self._start(self.members[name])
-
     def stop(self) -> None:
         """End everyone, with all they started."""
         self._closing.set()

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 TENANTS: Final = 20
+WORKERS: Final = 3
+CONCURRENCY: Final = 4
+"""Processes of each worker. Bodies sleep for the most part, so that there may be more than cores."""
 BROKERS: Final = ("redis", "rabbitmq")
 SYSTEMS: Final = ("partywall", "celery")
 
@@ -23,8 +26,6 @@ class Plan:
     leases: bool = True
     """False leaves the jobs of workers that died where they are."""
     lease_seconds: int = 5
-    resend_after_seconds: float = 5.0
-    """The dispatcher's in the time of faults. Production's 30 would let most faults hit a system that stands still."""
     drain_seconds: float = 240.0
     """How long the jobs may take to end after the last fault."""
     patience_seconds: float = 60.0

@@ -24,9 +24,6 @@ class SystemUnderTest(Protocol):
     def wait_until_ready(self, crew: Crew) -> None:
         """Return when every process serves."""
 
-    def calm_down(self, crew: Crew) -> None:
-        """Return when no process has a setting that only the faults need."""
-
     def submit(self, request: Request) -> UUID:
         """Return the id of an accepted job.
 

@@ -32,9 +32,4 @@ where rights.grantee <> routines.proowner
       'pg_stat_get_backend_activity',
       'pg_stat_get_backend_idset'
   ])
-  -- Who leads.
-  and not (
-      grantees.grantee_name = 'partywall_dispatcher'
-      and routines.oid = 'pg_try_advisory_lock(bigint)'::regprocedure
-  )
 having count(*) > 0

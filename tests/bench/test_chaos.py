@@ -14,6 +14,7 @@ import pytest
 from bench.chaos.recovery import NEVER_SECONDS, WATCH_SECONDS, rates
 from bench.chaos.sabotage import NO_FENCE, NO_LEASES, SabotageError, take_out
 from bench.chaos.schedule import FaultKind, schedule
+from bench.chaos.seeds import keep, line_of, seeds
 from bench.chaos.verdict import EffectFact, JobFact, judge
 from bench.chaos.work import requests
 from bench.requirement import requirements
@@ -39,6 +40,7 @@ def chaos(directory: Path, name: str, *options: str) -> tuple[int, dict[str, Any
     return process.returncode, json.loads(result.read_text())
 
 
+@pytest.mark.storm
 def test_no_job_is_lost_and_none_has_its_effect_twice(tmp_path: Path) -> None:
     code, result = chaos(tmp_path, "chaos")
 
@@ -47,6 +49,7 @@ def test_no_job_is_lost_and_none_has_its_effect_twice(tmp_path: Path) -> None:
     assert result["figures"]["faults"] >= 10
 
 
+@pytest.mark.storm
 @pytest.mark.rabbitmq
 def test_neither_on_rabbitmq(tmp_path: Path) -> None:
     code, result = chaos(tmp_path, "chaos-rabbitmq", "--broker=rabbitmq")
@@ -54,6 +57,7 @@ def test_neither_on_rabbitmq(tmp_path: Path) -> None:
     assert (code, result["missed"]) == (0, []), result
 
 
+@pytest.mark.storm
 def test_without_the_fence_effects_are_found_twice(tmp_path: Path) -> None:
     code, result = chaos(tmp_path, "chaos-fence-off", "--fence=off")
 
@@ -61,6 +65,7 @@ def test_without_the_fence_effects_are_found_twice(tmp_path: Path) -> None:
     assert len(result["duplicated"]) >= 1
 
 
+@pytest.mark.storm
 def test_without_leases_jobs_are_found_lost(tmp_path: Path) -> None:
     code, result = chaos(tmp_path, "chaos-leases-off", "--leases=off", "--patience-seconds=12")
 
@@ -181,3 +186,17 @@ def test_a_sabotage_that_finds_nothing_to_take_out_says_so(tmp_path: Path) -> No
     assert "'-infinity'" in (tmp_path / "functions" / "expire_leases.sql").read_text()
     with pytest.raises(SabotageError):
         take_out(tmp_path / "functions", NO_LEASES)
+
+
+def test_a_line_is_kept_of_each_seed(tmp_path: Path) -> None:
+    line = line_of({"figures": {"lost": 0, "seconds_to_drain": 1.2345, "asked_again": 7}, "missed": []})
+
+    assert {name: line[name] for name in ("lost", "seconds_to_drain", "missed")} == {
+        "lost": 0, "seconds_to_drain": 1.2, "missed": [],
+    }  # fmt: skip
+    assert "asked_again" not in line
+    for broker, seed in (("redis", 10), ("redis", 9), ("rabbitmq", 1), ("redis", 9)):
+        keep(tmp_path / "seeds.json", broker, seed, line)
+    kept = json.loads((tmp_path / "seeds.json").read_text())
+    assert [(broker, list(lines)) for broker, lines in kept.items()] == [("rabbitmq", ["1"]), ("redis", ["9", "10"])]
+    assert [list(seeds(text)) for text in ("3", "1-3")] == [[3], [1, 2, 3]]

@@ -42,6 +42,13 @@ def dispatch(life: Life) -> None:
     dispatch_all(resend_after=0)
 
 
+def resend_lost(life: Life) -> None:
+    with platform_connection(Role.DISPATCHER) as connection:
+        dispatching.resend_lost(
+            connection, queue="default", known_tasks=[TASK], at_broker=0, lost_after_seconds=0, batch_limit=100
+        )
+
+
 def undo_dispatch(life: Life) -> None:
     with platform_connection(Role.DISPATCHER) as connection:
         dispatching.undo_dispatch(connection, [life.nonce])
@@ -145,6 +152,7 @@ ACTS: dict[str, Act] = {
     "enqueue, same idempotency_key": Act(partial(enqueue, wishes=lambda key: Wishes(idempotency_key=key))),
     "enqueue, same unique_key": Act(partial(enqueue, wishes=lambda key: Wishes(unique_key=key))),
     "dispatch": Act(dispatch, "update partywall.jobs set run_at = now()"),
+    "resend_lost": Act(resend_lost),
     "undo_dispatch": Act(undo_dispatch),
     "claim": Act(claim),
     "report_progress": Act(partial(say, statement="select partywall.report_progress(1, 2, 'half')")),

@@ -6,9 +6,9 @@ from sqlalchemy import text
 
 from db.errors import NoTenantError, TooManyLocksError
 from db.locks import hold_lock
+from db.migration_lock import LOCK_KEY
 from db.roles import Role
 from db.session import Executor, platform_connection, tenant_session
-from db.wakeups import DISPATCHER_LOCK
 from tests.databases import Database, TestTenant
 from tests.db.work import body_of, start_one
 
@@ -69,7 +69,7 @@ def test_a_lock_without_a_tenant_is_refused(database: Database) -> None:
         hold_lock(connection, "x")
 
 
-@pytest.mark.parametrize("role", [role for role in Role if role not in (Role.DISPATCHER, Role.MIGRATOR)])
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.MIGRATOR])
 def test_a_service_may_take_no_lock_by_its_number(role: Role, database: Database) -> None:
     rows = database.ask(
         """
@@ -83,9 +83,8 @@ def test_a_service_may_take_no_lock_by_its_number(role: Role, database: Database
     assert rows == []
 
 
-@pytest.mark.parametrize("role", [Role.DISPATCHER, Role.MIGRATOR])
-def test_who_leads_and_who_migrates_may_take_the_one(role: Role, database: Database) -> None:
-    with psycopg.connect(database.url(role)) as connection:
-        connection.execute("select pg_try_advisory_lock(%s)", (DISPATCHER_LOCK,))
+def test_who_migrates_may_take_the_one(database: Database) -> None:
+    with psycopg.connect(database.url(Role.MIGRATOR)) as connection:
+        connection.execute("select pg_try_advisory_lock(%s)", (LOCK_KEY,))
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("select pg_advisory_lock(1)")

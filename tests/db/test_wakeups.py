@@ -1,11 +1,11 @@
 """Hearing of new jobs, and of nothing twice; and who leads."""
 
-import psycopg
-import pytest
+import time
+from contextlib import ExitStack
 
-from db.roles import Role
-from db.wakeups import DISPATCHER_LOCK, open_wakeups
+from db.wakeups import LEASE_SECONDS, open_wakeups
 from tests.databases import Database, TestTenant
+from tests.db.racing import at_once
 from tests.db.work import enqueue_one
 from tests.waiting import wait_until
 
@@ -26,47 +26,49 @@ def test_what_a_standby_heard_while_it_asked_for_the_lead_does_not_wake_it_once_
     assert 1 <= times_woken < 10
 
 
-def test_one_session_leads_until_it_ends(database: Database) -> None:
+def test_one_leads_until_it_resigns(database: Database) -> None:
     with open_wakeups() as standby:
         with open_wakeups() as leader:
             assert leader.lead()
             assert not standby.lead()
 
-        # The server frees the lock when it has noticed that the session is gone.
+        # It has heard how long the lease is, and asks no earlier.
+        wait_until(standby.lead, timeout_seconds=LEASE_SECONDS + 1)
+        with open_wakeups() as late:
+            assert not late.lead()
+
+
+def test_one_that_says_nothing_leads_no_more(database: Database) -> None:
+    with open_wakeups() as stalled, open_wakeups() as standby:
+        assert stalled.lead()
+        asked_at = time.monotonic()
         wait_until(standby.lead, timeout_seconds=10)
 
-
-OPEN_TO_ALL = """
-    grant execute on function pg_advisory_lock(bigint), pg_stat_get_activity(integer) to public;
-    grant select on pg_stat_activity to public
-"""
-"""As PostgreSQL comes: where no superuser bootstrapped."""
+        assert time.monotonic() - asked_at < 2
+        # What it believes is as old as its last question, and no older than that.
+        assert not stalled.lead()
 
 
-def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == "db.wakeups"]
-
-
-def test_a_leader_that_is_no_dispatcher_is_told_of_once(database: Database, caplog: pytest.LogCaptureFixture) -> None:
-    database.do(OPEN_TO_ALL)
-    with open_wakeups() as standby:
-        with psycopg.connect(database.url(Role.WORKER), autocommit=True) as body:
-            body.execute("select pg_advisory_lock(%s)", (DISPATCHER_LOCK,))
-            assert [standby.lead(), standby.lead()] == [False, False]
-
-        wait_until(standby.lead, timeout_seconds=10)
-
-    (warning,) = warnings(caplog)
-    assert "a session of partywall_worker holds the lock" in warning
-
-
-@pytest.mark.parametrize("bootstrapped_by_superuser", [True, False])
-def test_a_standby_has_nothing_to_tell(
-    bootstrapped_by_superuser: bool, database: Database, caplog: pytest.LogCaptureFixture
-) -> None:
-    if not bootstrapped_by_superuser:
-        database.do(OPEN_TO_ALL)
+def test_one_that_speaks_leads_on(database: Database) -> None:
     with open_wakeups() as leader, open_wakeups() as standby:
-        assert (leader.lead(), standby.lead()) == (True, False)
+        until = time.monotonic() + 2 * LEASE_SECONDS
+        while time.monotonic() < until:
+            assert leader.lead()
+            assert not standby.lead()
+            leader.wait(10)
 
-    assert warnings(caplog) == []
+
+def test_of_many_at_once_one_leads(database: Database) -> None:
+    with ExitStack() as stack:
+        candidates = [stack.enter_context(open_wakeups()) for _ in range(8)]
+        asked = iter(candidates)
+
+        assert sum(at_once(8, lambda: next(asked).lead())) == 1
+
+
+def test_a_clock_that_was_set_back_keeps_nobody_from_leading(database: Database) -> None:
+    with open_wakeups() as dead:
+        assert dead.lead()
+        database.do("update partywall_private.leader set expires_at = now() + interval '1 hour'")
+        with open_wakeups() as candidate:
+            assert candidate.lead()

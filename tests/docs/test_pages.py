@@ -11,6 +11,7 @@ from cli.main import app
 from db.settings import DatabaseSettings, PartywallSettings
 from tasks.settings import TaskSettings
 from tests.docs.pages import PAGES, ROOT, blocks, name
+from workers.settings import DispatcherSettings
 
 LINK = re.compile(r"\]\((?!#)(?P<target>[^)#:]+)(?:#[^)]*)?\)")
 
@@ -47,8 +48,22 @@ def test_every_command_in_a_shell_block_is_one() -> None:
         assert runner.invoke(app, [*words.split(), "--help"]).exit_code == 0, f"partywall {words}"
 
 
-@pytest.mark.parametrize("settings", [DatabaseSettings, TaskSettings, ApiSettings])
+@pytest.mark.parametrize("settings", [DatabaseSettings, TaskSettings, ApiSettings, DispatcherSettings])
 def test_every_setting_is_described(settings: type[PartywallSettings]) -> None:
     page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
 
     assert [field for field in settings.model_fields if f"`PARTYWALL_{field.upper()}`" not in page] == []
+
+
+def test_every_default_is_the_one_that_the_page_names() -> None:
+    page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
+    named = dict(re.findall(r"^\| `PARTYWALL_(\w+)` \| (\d+) \|", page, re.MULTILINE))
+    defaults = {
+        name.upper(): field.default
+        for settings in (DatabaseSettings, TaskSettings, ApiSettings, DispatcherSettings)
+        for name, field in settings.model_fields.items()
+    }
+
+    assert {name: float(default) for name, default in named.items() if name in defaults} == {
+        name: defaults[name] for name in named if name in defaults
+    }

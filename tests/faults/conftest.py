@@ -9,7 +9,6 @@ import pytest
 
 from bench.chaos.black_hole import BlackHole
 from bench.chaos.brokers import AnyBroker
-from bench.chaos.dispatcher import RESEND
 from cli.stack.postgres import EmbeddedPostgres
 from tests.databases import TestTenant, make_tenant
 from tests.db.notes import create_notes
@@ -73,7 +72,7 @@ def system(site: Site, line: BlackHole) -> Site:
 
 def start(site: Site, *worker_options: str, **worker_environment: str) -> Site:
     """Start all three; return when they run."""
-    site.dispatcher = site.start("dispatcher", "bench.chaos.dispatcher", **{RESEND: str(RESEND_SECONDS)})
+    site.dispatcher = site.start_dispatcher(PARTYWALL_RESEND_AFTER_SECONDS=str(RESEND_SECONDS))
     reaper = site.start("reaper", "workers.reaper")
     site.worker = site.start_worker(*worker_options, **worker_environment)
     for agent in (site.dispatcher, reaper):

@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +19,7 @@ import pytest
 from bench.requirement import requirements
 from cli.stack.broker import Broker
 from cli.stack.postgres import EmbeddedPostgres
-from db.wakeups import open_wakeups
+from db.wakeups import RENEWAL_SECONDS, open_wakeups
 from tests.databases import Database, make_tenant
 from tests.prove.conftest import SQL, proof_database
 from tests.site import ROOT
@@ -142,9 +144,26 @@ def test_what_may_fail_does_not_count(prove: Prove) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_a_database_where_a_dispatcher_leads_is_refused(prove: Prove) -> None:
-    with open_wakeups() as wakeups:
+@contextmanager
+def leading_dispatcher() -> Iterator[None]:
+    over = threading.Event()
+    with open_wakeups() as wakeups, ThreadPoolExecutor(1) as pool:
         assert wakeups.lead()
+
+        def lead_on() -> None:
+            while not over.wait(RENEWAL_SECONDS / 2):
+                assert wakeups.lead()
+
+        leading = pool.submit(lead_on)
+        try:
+            yield
+        finally:
+            over.set()
+            leading.result(10)
+
+
+def test_a_database_where_a_dispatcher_leads_is_refused(prove: Prove) -> None:
+    with leading_dispatcher():
         done = prove("good.writes", "--examples", "1")
 
     assert done.returncode == 3

@@ -5,6 +5,7 @@ import signal
 import time
 
 import pytest
+import redis
 
 from db.roles import Role
 from db.session import platform_connection
@@ -27,17 +28,50 @@ def test_a_standby_takes_over_within_two_seconds_of_the_leaders_death(site: Site
     standby = site.start_dispatcher("standby")
     standby.wait_for_line("agent_started")
     os.kill(site.dispatcher.popen.pid, signal.SIGKILL)
+    site.dispatcher = standby
     killed_at = time.monotonic()
 
     assert site.run(tenant, "probe.idles").state == "succeeded"
     assert time.monotonic() - killed_at < 4
 
 
+def test_a_standby_takes_over_from_a_leader_that_stands_still(site: Site, tenant: TestTenant) -> None:
+    leader, standby = site.dispatcher, site.start_dispatcher("third")
+    standby.wait_for_line("agent_started")
+    os.kill(leader.popen.pid, signal.SIGSTOP)
+    stopped_at = time.monotonic()
+    try:
+        assert site.run(tenant, "probe.idles").state == "succeeded"
+        assert time.monotonic() - stopped_at < 4
+    finally:
+        os.kill(leader.popen.pid, signal.SIGCONT)
+    site.dispatcher = standby
+
+    # Awake again, it may act once on its old belief: no job is sent by both.
+    assert site.run(tenant, "probe.idles").attempt == 1
+    leader.wait_for_line("dispatcher_stands_by")
+
+
+def test_what_an_emptied_broker_lost_is_sent_again_within_seconds(site: Site, tenant: TestTenant) -> None:
+    os.kill(site.worker.popen.pid, signal.SIGSTOP)
+    try:
+        job_ids = [site.enqueue(tenant, "probe.idles") for _ in range(150)]
+        waiting = "select count(*) from partywall.jobs where state = 'dispatched'"
+        wait_until(lambda: site.database.ask(waiting) == [(150,)], timeout_seconds=20)
+        redis.Redis.from_url(site.broker.url).flushall()
+    finally:
+        os.kill(site.worker.popen.pid, signal.SIGCONT)
+    emptied_at = time.monotonic()
+
+    assert {site.wait(tenant, job_id).state for job_id in job_ids} == {"succeeded"}
+    # 30 seconds is how long a message is waited for of which nobody can tell that it is lost.
+    assert time.monotonic() - emptied_at < 20
+
+
 def test_jobs_wait_for_a_broker_that_is_gone_and_run_when_it_is_back(site: Site, tenant: TestTenant) -> None:
     with site.without_broker():
         job_id = site.enqueue(tenant, "probe.idles")
-        standby_log = site.directory / "standby.log"
-        wait_until(lambda: "broker_unavailable" in standby_log.read_text(), timeout_seconds=20)
+        wait_until(lambda: "broker_unavailable" in site.dispatcher.output(), timeout_seconds=20)
 
         assert site.database.ask("select state from partywall.jobs where id = :id", id=job_id) == [("queued",)]
 

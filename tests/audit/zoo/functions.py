@@ -160,7 +160,7 @@ DEFECTS = [
         check="side-channel-functions-executable",
         name="locks by number, if they are free",
         plant=f"{SUPERUSER} grant execute on function pg_try_advisory_xact_lock_shared(integer, integer) to public;",
-        clean=f"{SUPERUSER} grant execute on function pg_try_advisory_lock(bigint) to partywall_dispatcher;",
+        clean=f"{SUPERUSER} grant execute on function pg_try_advisory_lock(bigint) to partywall_migrator;",
         object="database {database}",
     ),
     Defect(

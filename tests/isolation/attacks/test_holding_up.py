@@ -3,7 +3,6 @@
 import pytest
 
 from db.migration_lock import LOCK_KEY
-from db.wakeups import DISPATCHER_LOCK
 from tests.isolation.attacks.attack import attacks_on
 from tests.isolation.attacks.families import Family
 from tests.isolation.attacks.weakness import NO_POLICIES, SUPERUSER, UNCOUNTED_LOCKS, granted
@@ -45,7 +44,6 @@ ATTACKS = (
         opened_by=(UNCOUNTED_LOCKS,),
         proof="took | ",
     ),
-    locks("the one to lead by", f"select 'took', pg_try_advisory_lock({DISPATCHER_LOCK})", proof="took | True"),
     locks("the one to migrate by", f"select 'took', pg_try_advisory_lock({LOCK_KEY})", proof="took | True"),
     locks("a lock of B's by its number", "select 'held', pg_try_advisory_xact_lock({b_lock})", proof="held | False"),
     #

@@ -1,0 +1,62 @@
+-- What a broker that was emptied, or restarted with nothing, no longer knows: sent again at once. The long patience is
+-- for messages that only wait.
+
+-- `at_broker` messages of the queue wait at the broker: those that were sent last, because it gives them out in order.
+-- What was sent before them and was not claimed is lost, or with a worker that is about to claim it; `lost_after` is
+-- how long that may take, and doubles with every send. Returns what to send again, the oldest first, at most
+-- `batch_limit`. Where that is wrong, a message is there twice: both have the same nonce, and the second claim finds
+-- nothing. A queue in which other things wait as well is believed to hold our messages, too: those are then sent again
+-- by `dispatch`.
+create or replace function partywall.resend_lost(
+    from_queue text, known_tasks text[], at_broker integer, lost_after interval, batch_limit integer
+)
+returns table (tenant_id uuid, tenant_slug text, job_id uuid, task_name text, queue text, nonce uuid)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return query
+        with unclaimed as (
+            select jobs.tenant_id, jobs.id
+            from partywall.jobs as jobs
+            inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
+            where jobs.state = 'dispatched'
+              and jobs.queue = from_queue
+              and (known_tasks is null or jobs.task_name = any(known_tasks))
+              and (tenants.status = 'active' or (tenants.status = 'deleting' and jobs.runs_for_deleted))
+            order by jobs.dispatched_at desc, jobs.run_at desc, jobs.id desc
+            offset at_broker
+        ),
+        lost as materialized (
+            select jobs.tenant_id, jobs.id
+            from partywall.jobs as jobs
+            inner join unclaimed on jobs.tenant_id = unclaimed.tenant_id and jobs.id = unclaimed.id
+            where jobs.state = 'dispatched'
+              and jobs.dispatched_at <= now() - lost_after * (2 ^ least(jobs.sends - 1, 7))
+            order by jobs.dispatched_at, jobs.run_at, jobs.id
+            limit batch_limit
+            for update of jobs skip locked
+        ),
+        sent as (
+            update partywall.jobs as jobs
+            set dispatched_at = now(),
+                sends = jobs.sends + 1
+            from lost
+            where jobs.tenant_id = lost.tenant_id
+              and jobs.id = lost.id
+            returning jobs.tenant_id, jobs.id, jobs.task_name, jobs.queue, jobs.dispatch_nonce, jobs.run_at
+        )
+        select sent.tenant_id, tenants.slug, sent.id, sent.task_name, sent.queue, sent.dispatch_nonce
+        from sent
+        inner join partywall.tenants as tenants on sent.tenant_id = tenants.id
+        order by sent.run_at, sent.id;
+end
+$$;
+
+grant execute on function partywall.resend_lost(text, text[], integer, interval, integer) to partywall_dispatcher;
+
+comment on function partywall.resend_lost(text, text[], integer, interval, integer) is
+'partywall: allow definer-executable, the dispatcher sends all tenants'' jobs again; it gets to see ids, not payloads';

@@ -1,0 +1,105 @@
+"""A worker that cannot reach PostgreSQL keeps its messages in the world: nobody has to send them again."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from cli.stack.postgres import EmbeddedPostgres
+from db.roles import Role
+from tests.databases import TestTenant, make_tenant
+from tests.db.notes import create_notes
+from tests.site import Site
+from tests.waiting import wait_until
+from tests.workers import async_probe_tasks, probe_tasks
+from tests.workers.conftest import POOLS
+
+JOBS = 6
+"""More than the worker has slots, and more than it fetches ahead."""
+
+
+@pytest.fixture
+def pool(request: pytest.FixtureRequest) -> str:
+    """Celery's pool."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def site(pool: str, postgres: EmbeddedPostgres, tmp_path: Path) -> Iterator[Site]:
+    """A dispatcher and a worker that cannot log in, and had connections that are gone."""
+    modules = f"{probe_tasks.NAME},{async_probe_tasks.NAME}"
+    with Site.running(postgres, tmp_path, task_modules=modules, name=f"away_{pool}") as running:
+        create_notes(running.database)
+        running.start_all(f"--pool={pool}", "--concurrency=2" if pool != "solo" else "--concurrency=1")
+        assert running.run(make_tenant("first"), "probe.idles").state == "succeeded"
+        running.database.do(f"alter role {Role.WORKER.login} nologin")
+        running.database.ask(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = :login", login=Role.WORKER.login
+        )
+        try:
+            yield running
+        finally:
+            come_back(running)
+
+
+@pytest.fixture
+def tenant(site: Site) -> TestTenant:
+    """A tenant."""
+    return make_tenant("acme")
+
+
+def come_back(site: Site) -> None:
+    site.database.do(f"alter role {Role.WORKER.login} login")
+
+
+def dispatch_and_kill_dispatcher(site: Site, tenant: TestTenant, task_name: str) -> list[UUID]:
+    """Return jobs that the broker was told of. Nobody is left who could tell it again."""
+    job_ids = [site.enqueue(tenant, task_name) for _ in range(JOBS)]
+    wait_until(lambda: states(site) == {"dispatched"}, timeout_seconds=20)
+    os.kill(site.dispatcher.popen.pid, signal.SIGKILL)
+    site.dispatcher.popen.wait()
+    # Each message more than once round.
+    wait_until(lambda: site.worker.output().count("claim_postponed") > 2 * JOBS, timeout_seconds=60)
+    return job_ids
+
+
+def states(site: Site) -> set[object]:
+    return {state for (state,) in site.database.ask("select state from partywall.jobs where state <> 'succeeded'")}
+
+
+@pytest.mark.parametrize(
+    ("pool", "task_name"),
+    [*((pool, "probe.idles") for pool in POOLS), ("prefork", "async_probe.idles")],
+    indirect=["pool"],
+)
+def test_what_could_not_be_claimed_runs_as_soon_as_postgres_is_back(
+    site: Site, tenant: TestTenant, task_name: str
+) -> None:
+    job_ids = dispatch_and_kill_dispatcher(site, tenant, task_name)
+    come_back(site)
+    back_at = time.monotonic()
+
+    assert {site.wait(tenant, job_id).state for job_id in job_ids} == {"succeeded"}
+    assert time.monotonic() - back_at < 8
+
+
+@pytest.mark.parametrize(
+    ("pool", "how"),
+    [("prefork", signal.SIGINT), ("prefork", signal.SIGQUIT), ("threads", signal.SIGINT)],
+    indirect=["pool"],
+)
+def test_a_worker_that_is_told_to_stop_meanwhile_leaves_its_messages_to_another(
+    site: Site, tenant: TestTenant, how: signal.Signals
+) -> None:
+    job_ids = dispatch_and_kill_dispatcher(site, tenant, "probe.idles")
+    site.worker.popen.send_signal(how)
+    site.worker.popen.wait(timeout=15)
+    come_back(site)
+    site.start_worker("--concurrency=1", name="another").wait_for_line(" ready.", timeout_seconds=60)
+
+    assert {site.wait(tenant, job_id).state for job_id in job_ids} == {"succeeded"}
