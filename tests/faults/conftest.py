@@ -72,7 +72,7 @@ def system(site: Site, line: BlackHole) -> Site:
 
 def start(site: Site, *worker_options: str, **worker_environment: str) -> Site:
     """Start all three; return when they run."""
-    site.dispatcher = site.start("dispatcher", "workers.dispatcher", PARTYWALL_RESEND_AFTER_SECONDS=str(RESEND_SECONDS))
+    site.dispatcher = site.start_dispatcher(PARTYWALL_RESEND_AFTER_SECONDS=str(RESEND_SECONDS))
     reaper = site.start("reaper", "workers.reaper")
     site.worker = site.start_worker(*worker_options, **worker_environment)
     for agent in (site.dispatcher, reaper):
