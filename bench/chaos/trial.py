@@ -27,6 +27,7 @@ from bench.chaos.schedule import schedule
 from bench.chaos.system import SystemMaker, SystemUnderTest
 from bench.chaos.verdict import Verdict, judge
 from bench.chaos.work import requests
+from bench.server import forget_settings
 from db.engine import dispose_engines
 
 UP_SECONDS = 60.0
@@ -166,9 +167,7 @@ def _broker(plan: Plan, directory: Path) -> AnyBroker:
 def _point_here(directory: Path, plan: Plan, settings: Mapping[str, str]) -> None:
     """Make the run's settings this process's own, and those of all it starts."""
     dispose_engines()
-    for name in [name for name in os.environ if name.startswith("PARTYWALL_")]:
-        if name not in ("PARTYWALL_BROKER_KIND", "PARTYWALL_POSTGRES_VERSION"):
-            del os.environ[name]
+    forget_settings()
     os.environ |= {
         **settings,
         "PARTYWALL_HOME": str(directory / "no-home"),
