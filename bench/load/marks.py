@@ -39,6 +39,11 @@ class Marks:
         """Return how many there are."""
         return int(self.site.ask(f"select count(*) from {self.table}")[0][0])  # noqa: S608 - a constant of this module
 
+    def count_from(self, number: int) -> int:
+        """Return how many there are of jobs with this number or a higher one."""
+        query = f"select count(*) from {self.table} where number >= :number"  # noqa: S608
+        return int(self.site.ask(query, number=number)[0][0])
+
     def wait_for(self, count: int, *, timeout_seconds: float) -> None:
         """Return when so many are there.
 
@@ -64,7 +69,7 @@ class Marks:
         rows = self.site.ask(f"select number, extract(epoch from started_at)::float8 from {self.table}")  # noqa: S608
         return {row[0]: row[1] for row in rows}
 
-    def by_tenant(self) -> Sequence[tuple[int, float]]:
+    def numbers(self) -> Sequence[tuple[int, float]]:
         """Return the number of each job and when its row was written, in that order."""
         rows = self.site.ask(
             f"select number, extract(epoch from written_at)::float8 from {self.table} order by 2"  # noqa: S608

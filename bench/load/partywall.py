@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 
+from sqlalchemy import text
+
 from bench.load.marks import OURS, Marks
 from bench.load.processes import running_together
 from bench.load.request import Request
@@ -17,6 +19,15 @@ from db.tenants import create_tenant, open_tenant
 from tasks import producing, registry
 
 TASK = "bench.mark"
+
+_PILE_UP = text("""
+    select count(*)
+    from generate_series(cast(:first as bigint), :last) as number
+    cross join lateral partywall.enqueue(
+        :task, jsonb_build_object('number', number, 'milliseconds', cast(:milliseconds as integer)), :queue, now(),
+        :max_attempts
+    )
+""")
 
 
 class Partywall:
@@ -48,6 +59,16 @@ class Partywall:
                 for request in its:
                     producing.enqueue(session, TASK, _payload(request))
 
+    def pile_up(self, tenant: int, count: int, *, first: int = 0, milliseconds: int = 0) -> None:
+        """Accept `count` jobs of a tenant, numbered from `first`, that the database makes up: a backlog of any size."""
+        declaration = registry.declaration(TASK)
+        values = {
+            "task": TASK, "queue": declaration.queue, "max_attempts": declaration.max_attempts, "first": first,
+            "last": first + count - 1, "milliseconds": milliseconds,
+        }  # fmt: skip
+        with tenant_session(self._contexts[tenant], role=Role.API) as session:
+            session.execute(_PILE_UP, values)
+
     @contextmanager
     def running(self, **environment: str) -> Iterator[Processes]:
         """Run its processes while the block runs."""
@@ -68,10 +89,15 @@ class Partywall:
             yield processes
 
 
+def slug_of(tenant: int) -> str:
+    """Return what the tenant is called by operators."""
+    return f"bench-{tenant}"
+
+
 def _make_tenants(count: int) -> list[TenantContext]:
     """Return a context of each, good for an hour: longer than a run."""
     with platform_connection(Role.OPERATOR) as connection:
-        slugs = [f"bench-{number}" for number in range(count)]
+        slugs = [slug_of(number) for number in range(count)]
         for slug in slugs:
             create_tenant(connection, slug=slug, name=slug)
         return [open_tenant(connection, slug) for slug in slugs]

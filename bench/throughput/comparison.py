@@ -1,7 +1,6 @@
 """All systems in turn, again and again, and what comes of it."""
 
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from bench.load.bare_dramatiq import DEFAULT_THREADS
 from bench.load.request import in_turn
 from bench.load.site import Site
 from bench.load.system import WORKERS, System
+from bench.progress import say
 from bench.throughput.idle import OneByOne, one_by_one
 from bench.throughput.limit import Limit
 from bench.throughput.round_trips import round_trips_per_job
@@ -82,7 +82,7 @@ class Comparison:
 
     def ratio(self, rival: str) -> float:
         """Return how many times as fast as a rival we are: the median over the rounds, its faster way in each."""
-        fastest = [max(rates) for rates in zip(*map(self._rates, RIVALS[rival]), strict=True)]
+        fastest: list[float] = [max(rates) for rates in zip(*map(self._rates, RIVALS[rival]), strict=True)]
         return statistics.median(ours / its for ours, its in zip(self._rates(OURS), fastest, strict=True))
 
     def figures(self) -> dict[str, float]:
@@ -143,8 +143,3 @@ class Comparison:
 
 def _spread(rates: Sequence[float]) -> dict[str, Any]:
     return {"jobs/s": round(statistics.median(rates)), "least": round(min(rates)), "most": round(max(rates))}
-
-
-def say(what: str) -> None:
-    """Tell whoever waits how far it is."""
-    print(f"{time.strftime('%X')} {what}", file=sys.stderr, flush=True)
