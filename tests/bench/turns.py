@@ -1,4 +1,4 @@
-"""`python -m tests.bench.turns`: a short turn of every system, as JSON. In a process of its own its tasks stay in it."""
+"""`python -m tests.bench.turns`: a short turn of every system, as JSON, in a process that keeps its tasks to itself."""
 
 import dataclasses
 import json
