@@ -16,9 +16,11 @@ from bench.throughput.idle import Latency, OneByOne, latency_of
 from bench.throughput.turn import Turn, rate
 from tests.bench.running import run_module
 
-BOUND_SECONDS = 110
+BOUND_SECONDS = 220
+"""Ten times what it takes on a machine that does nothing else."""
 
 
+@pytest.mark.timeout(BOUND_SECONDS + 20)
 def test_every_system_runs_every_job_and_pgbench_writes_as_several_tenants() -> None:
     run = run_module("tests.bench.turns", bound_seconds=BOUND_SECONDS)
 
