@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.load.processor import cpu_seconds_of
 from bench.load.system import Processes
 from tasks.proof.processes import running
 
@@ -53,11 +54,7 @@ def resident_mib(processes: Processes, prefix: str = "worker") -> float:
 
 def cpu_seconds(processes: Processes, prefix: str = "worker") -> float:
     """Return how long they have worked so far, with children that are gone."""
-    times = [each.cpu_times() for each in family(processes, prefix)]
-    mains = [psutil.Process(each.popen.pid).cpu_times() for name, each in processes.items() if name.startswith(prefix)]
-    return sum(each.user + each.system for each in times) + sum(
-        each.children_user + each.children_system for each in mains
-    )
+    return sum(cpu_seconds_of(each.popen.pid) for name, each in processes.items() if name.startswith(prefix))
 
 
 def _resident(process: psutil.Process) -> int:

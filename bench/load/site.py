@@ -4,13 +4,15 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import redis
 from sqlalchemy import Connection, text
 
+from bench.load.processor import cpu_seconds_of
 from bench.server import PASSWORD, forget_settings, point_roles_at, running_server
 from cli.stack.broker import Broker
 from cli.stack.ports import any_free_port
@@ -52,6 +54,13 @@ class Site:
         for statement in statements:
             self._superuser.exec_driver_sql(statement)
         self._superuser.commit()
+
+    def cpu_seconds(self) -> float:
+        """Return how long both servers have worked so far."""
+        postmaster = int((self.server.data_dir / "postmaster.pid").read_text().split()[0])
+        with closing(redis.Redis.from_url(self.broker.url)) as client:
+            its: Any = client.info("cpu")
+        return cpu_seconds_of(postmaster) + float(its["used_cpu_user"]) + float(its["used_cpu_sys"])
 
     def wal_bytes(self) -> int:
         """Return how much was ever written to the log."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.load.processes import cpu_seconds, resident_mib
 from bench.load.request import in_turn
 from bench.load.site import Site
-from bench.load.system import System
+from bench.load.system import Processes, System
 
 SKIPPED = 0.1
 """The part of a backlog during which workers open connections and fill caches; it is not timed."""
@@ -24,6 +24,8 @@ class Turn:
     wal_bytes_per_job: float
     """From enqueueing to the end."""
     worker_cpu_microseconds_per_job: float
+    all_cpu_microseconds_per_job: float
+    """Of all that runs: the system's processes, PostgreSQL and the broker."""
     resident_mib_before: float
     """Of the workers, after the part that is not timed."""
     resident_mib_after: float
@@ -46,18 +48,29 @@ def take_turn(site: Site, system: System, *, jobs: int, tenants: int) -> Turn:
     with system.running() as processes:
         skipped = round(jobs * SKIPPED)
         system.marks.wait_for(skipped, timeout_seconds=DRAIN_SECONDS)
-        before, worked_before = resident_mib(processes), cpu_seconds(processes)
-        done_before = system.marks.count()
+        before, worked, all_worked, done = (
+            resident_mib(processes),
+            cpu_seconds(processes),
+            _all_cpu_seconds(site, processes),
+            system.marks.count(),
+        )
         system.marks.wait_for(jobs, timeout_seconds=DRAIN_SECONDS)
-        after, worked = resident_mib(processes), cpu_seconds(processes) - worked_before
+        after = resident_mib(processes)
+        timed = max(1, jobs - done)
+        worked, all_worked = cpu_seconds(processes) - worked, _all_cpu_seconds(site, processes) - all_worked
     return Turn(
         jobs_per_second=rate(system.marks.moments(), skipped),
         enqueued_per_second=jobs / enqueueing,
         wal_bytes_per_job=(site.wal_bytes() - wal) / jobs,
-        worker_cpu_microseconds_per_job=1e6 * worked / max(1, jobs - done_before),
+        worker_cpu_microseconds_per_job=1e6 * worked / timed,
+        all_cpu_microseconds_per_job=1e6 * all_worked / timed,
         resident_mib_before=before,
         resident_mib_after=after,
     )
+
+
+def _all_cpu_seconds(site: Site, processes: Processes) -> float:
+    return cpu_seconds(processes, prefix="") + site.cpu_seconds()
 
 
 def rate(moments: Sequence[float], skipped: int) -> float:

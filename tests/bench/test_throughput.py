@@ -34,7 +34,7 @@ def test_every_system_runs_every_job_and_pgbench_writes_as_several_tenants() -> 
 
 
 def turn(jobs_per_second: float) -> Turn:
-    return Turn(jobs_per_second, 1000.0, 3000.0, 2000.0, 100.0, 101.0)
+    return Turn(jobs_per_second, 1000.0, 3000.0, 2000.0, 1e6 / jobs_per_second, 100.0, 101.0)
 
 
 def comparison(**rates: list[float]) -> Comparison:
@@ -68,6 +68,7 @@ def test_a_ratio_is_the_median_of_the_rounds_over_the_faster_way_of_the_rival(me
     assert measured.ratio("celery") == 3.0
     assert measured.ratio("dramatiq") == 1.0
     assert measured.ratio("limit") == 0.3
+    assert measured.figures()["cpu_over_celery"] == pytest.approx(1 / 3)
     assert all(name in measured.turns or name in measured.limits for names in RIVALS.values() for name in names)
 
 
