@@ -40,7 +40,8 @@ TARGETS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
 def main() -> int:
     """Run the named target, or all, each in a process of its own; return 0 when all requirements are met, else 1."""
     if len(sys.argv) == 1:
-        return max([subprocess.run([sys.executable, "-m", "bench", target]).returncode for target in TARGETS])
+        codes = [subprocess.run([sys.executable, "-m", "bench", target]).returncode for target in TARGETS]
+        return int(any(codes))
     with interrupted_once():
         return TARGETS[sys.argv[1]](sys.argv[2:])
 
