@@ -11,7 +11,7 @@ from bench.load.request import in_turn
 from bench.load.site import Site
 from bench.load.system import WORKERS, System
 from bench.progress import say
-from bench.throughput.idle import OneByOne, one_by_one
+from bench.throughput.idle import Latency, latency_of
 from bench.throughput.limit import Limit
 from bench.throughput.round_trips import round_trips_per_job
 from bench.throughput.turn import Turn, take_turn
@@ -35,8 +35,8 @@ class Sizes:
     """About how long a system's turn takes; its backlog follows from how fast it was in a turn that does not count."""
     first_jobs: int = 400
     """The backlog of that turn."""
-    singles: int = 200
-    """Jobs accepted one by one, and as many run one at a time."""
+    singles: int = 50
+    """In each turn, jobs that are accepted one by one, and as many that run one at a time."""
     round_trip_jobs: int = 200
     bulk_jobs: int = 4000
     tenants: int = 100
@@ -51,7 +51,6 @@ class Comparison:
     sizes: Sizes
     turns: dict[str, list[Turn]] = field(default_factory=dict)
     limits: dict[str, list[float]] = field(default_factory=dict)
-    singles: dict[str, OneByOne] = field(default_factory=dict)
     round_trips: dict[str, float] = field(default_factory=dict)
     bulk_per_second: dict[str, list[float]] = field(default_factory=dict)
 
@@ -62,19 +61,18 @@ class Comparison:
         for number in range(1, self.sizes.rounds + 1):
             for system in self.systems:
                 jobs = backlogs[system.name]
-                taken = take_turn(self.site, system, jobs=jobs, tenants=self.sizes.tenants)
+                taken = self._take_turn(system, jobs)
                 self.turns.setdefault(system.name, []).append(taken)
-                say(f"round {number}: {system.name} {taken.jobs_per_second:.0f} jobs/s")
+                waits = latency_of(taken.idle_milliseconds)
+                say(f"round {number}: {system.name} {taken.jobs_per_second:.0f} jobs/s, idle {waits.p50:.1f} ms")
             for limit in limits:
                 rate = limit.transactions_per_second(seconds=self.sizes.seconds, tenants=self.sizes.tenants)
                 self.limits.setdefault(limit.name, []).append(rate)
                 say(f"round {number}: {limit.name} {rate:.0f} transactions/s")
         for system in self.systems:
-            self.singles[system.name] = one_by_one(system, jobs=self.sizes.singles, tenants=self.sizes.tenants)
             self.round_trips[system.name] = round_trips_per_job(
                 system, jobs=self.sizes.round_trip_jobs, tenants=self.sizes.tenants
             )
-            say(f"{system.name}: idle latency {self.singles[system.name].latency.p50:.1f} ms")
         # Last, because nobody runs what is enqueued here.
         for number in range(self.sizes.rounds):
             for system in self.systems:
@@ -87,13 +85,13 @@ class Comparison:
 
     def figures(self) -> dict[str, float]:
         """Return what is required and what is shown beside it."""
-        ours, celery = self.singles[OURS], min(self.singles[each].latency.p50 for each in RIVALS["celery"])
+        ours, celery = self._latency(OURS), min(self._latency(each).p50 for each in RIVALS["celery"])
         return {
             **{f"throughput_over_{rival}": self.ratio(rival) for rival in RIVALS},
-            "idle_latency_p50_over_celery": ours.latency.p50 / celery,
-            "idle_latency_p50_milliseconds": ours.latency.p50,
-            "idle_latency_p95_milliseconds": ours.latency.p95,
-            "idle_latency_p99_milliseconds": ours.latency.p99,
+            "idle_latency_p50_over_celery": ours.p50 / celery,
+            "idle_latency_p50_milliseconds": ours.p50,
+            "idle_latency_p95_milliseconds": ours.p95,
+            "idle_latency_p99_milliseconds": ours.p99,
             "bulk_enqueue_per_second": statistics.median(self.bulk_per_second[OURS]),
             **{f"cpu_over_{rival}": self._cpu_ratio(names) for rival, names in RIVALS.items() if rival != "limit"},
         }
@@ -109,15 +107,15 @@ class Comparison:
         def median(read: Callable[[Turn], float]) -> float:
             return statistics.median(map(read, self.turns[name]))
 
-        one = self.singles[name]
+        latency = self._latency(name)
         return {
             "system": name,
             **_spread(self._rates(name)),
-            "enqueue/s": round(one.accepted_per_second),
+            "enqueue/s": round(median(lambda turn: turn.accepted_per_second)),
             "in bulk/s": round(statistics.median(self.bulk_per_second[name])),
-            "idle p50 ms": one.latency.p50,
-            "p95": one.latency.p95,
-            "p99": one.latency.p99,
+            "idle p50 ms": latency.p50,
+            "p95": latency.p95,
+            "p99": latency.p99,
             "round trips": self.round_trips[name],
             "WAL bytes": round(median(lambda turn: turn.wal_bytes_per_job)),
             "worker CPU µs": round(median(lambda turn: turn.worker_cpu_microseconds_per_job)),
@@ -138,8 +136,15 @@ class Comparison:
         return self.limits.get(name) or [turn.jobs_per_second for turn in self.turns[name]]
 
     def _backlog(self, system: System) -> int:
-        first = take_turn(self.site, system, jobs=self.sizes.first_jobs, tenants=self.sizes.tenants)
+        first = self._take_turn(system, self.sizes.first_jobs)
         return max(self.sizes.first_jobs, round(first.jobs_per_second * self.sizes.seconds))
+
+    def _take_turn(self, system: System, jobs: int) -> Turn:
+        sizes = self.sizes
+        return take_turn(self.site, system, jobs=jobs, singles=sizes.singles, tenants=sizes.tenants)
+
+    def _latency(self, name: str) -> Latency:
+        return latency_of([wait for turn in self.turns[name] for wait in turn.idle_milliseconds])
 
     def _bulk(self, system: System, number: int) -> float:
         # A thousand of a tenant at a time, as much as one request to the API may ask for.

@@ -1,8 +1,9 @@
-"""How fast jobs are accepted one by one, and how long one waits on a system that has nothing else to do."""
+"""How long a job waits on a system that has nothing else to do."""
 
 import random
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.load.request import in_turn
@@ -23,45 +24,27 @@ class Latency:
     p99: float
 
 
-@dataclass(frozen=True, slots=True)
-class OneByOne:
-    """What a producer sees that has one job at a time."""
-
-    accepted_per_second: float
-    latency: Latency
-
-
-def one_by_one(system: System, *, jobs: int, tenants: int) -> OneByOne:
-    """Return how fast `jobs` are accepted while nothing runs, and what as many others wait for, one at a time.
+def waits_when_idle(system: System, *, jobs: int, tenants: int) -> list[float]:
+    """Return what each of so many jobs waited for, in milliseconds, one at a time, on a system that runs and is done.
 
     Raises:
         NotInTimeError: one was not run.
     """
-    system.marks.clear()
-    began = time.perf_counter()
-    for request in in_turn(jobs, tenants=tenants):
-        system.enqueue(request)
-    accepting = time.perf_counter() - began
-
     pauses = random.Random(1)
+    done = system.marks.count()
     accepted: dict[int, float] = {}
-    with system.running():
-        system.marks.wait_for(jobs, timeout_seconds=READY_SECONDS)
-        for request in in_turn(jobs, tenants=tenants, first=jobs):
-            time.sleep(pauses.uniform(*BETWEEN_SECONDS))
-            system.enqueue(request)
-            accepted[request.number] = time.time()
-            wait_until(
-                lambda: system.marks.count() == jobs + len(accepted), timeout_seconds=READY_SECONDS, what="its row"
-            )
+    for request in in_turn(jobs, tenants=tenants, first=done):
+        time.sleep(pauses.uniform(*BETWEEN_SECONDS))
+        system.enqueue(request)
+        accepted[request.number] = time.time()
+        wait_until(
+            lambda: system.marks.count() == done + len(accepted), timeout_seconds=READY_SECONDS, what="its row is there"
+        )
     starts = system.marks.starts()
-    return OneByOne(
-        accepted_per_second=jobs / accepting,
-        latency=latency_of([1000 * (starts[number] - moment) for number, moment in accepted.items()]),
-    )
+    return [1000 * (starts[number] - moment) for number, moment in accepted.items()]
 
 
-def latency_of(milliseconds: list[float]) -> Latency:
+def latency_of(milliseconds: Sequence[float]) -> Latency:
     """Return the percentiles of waits, two of them at least."""
     cuts = statistics.quantiles(milliseconds, n=100, method="inclusive")
     return Latency(p50=cuts[49], p95=cuts[94], p99=cuts[98])

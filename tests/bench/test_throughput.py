@@ -12,9 +12,10 @@ from bench.load.request import in_turn
 from bench.requirement import requirements
 from bench.sizes import sizes_from
 from bench.throughput.comparison import RIVALS, Comparison, Sizes
-from bench.throughput.idle import Latency, OneByOne, latency_of
+from bench.throughput.idle import Latency, latency_of
 from bench.throughput.turn import Turn, rate
 from tests.bench.running import run_module
+from tests.bench.turns import SINGLES
 
 BOUND_SECONDS = 220
 """Ten times what it takes on a machine that does nothing else."""
@@ -28,13 +29,15 @@ def test_every_system_runs_every_job_and_pgbench_writes_as_several_tenants() -> 
     said = json.loads(run.said)
     assert set(said["turns"]) == {"partywall", "celery-acks-late", "dramatiq", "procrastinate"}
     for turn in said["turns"].values():
-        assert all(figure > 0 for name, figure in turn.items() if "cpu" not in name), said
+        assert turn["jobs_per_second"] > 0
+        assert turn["resident_mib_after"] > 10
+        assert len(turn["idle_milliseconds"]) == SINGLES
     assert said["limit"] > 0
     assert said["limit_tenants"] == 3
 
 
 def turn(jobs_per_second: float) -> Turn:
-    return Turn(jobs_per_second, 1000.0, 3000.0, 2000.0, 1e6 / jobs_per_second, 100.0, 101.0)
+    return Turn(jobs_per_second, 1000.0, 3000.0, 2000.0, 1e6 / jobs_per_second, 100.0, 101.0, [10.0, 20.0, 30.0])
 
 
 def comparison(**rates: list[float]) -> Comparison:
@@ -43,7 +46,6 @@ def comparison(**rates: list[float]) -> Comparison:
     made = Comparison(site, [], Sizes())
     made.turns = {name.replace("_", "-"): [turn(each) for each in its] for name, its in rates.items()}
     made.limits = {"pgbench-2-clients": [1000.0, 1000.0, 1000.0]}
-    made.singles = {name: OneByOne(100.0, Latency(10.0, 20.0, 30.0)) for name in made.turns}
     made.bulk_per_second = {"partywall": [30_000.0, 20_000.0, 10_000.0]}
     return made
 
