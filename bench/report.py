@@ -40,7 +40,7 @@ def report(
         for each in requirements(table)
     ]
     # In a pipe or a CI log nothing knows how wide a line may be, and the name of a figure may not be cut.
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else 190)
     if measured:
         console.print(_table(measured))
     table = Table("figure", "required", "measured", "")

@@ -157,4 +157,4 @@ class Comparison:
 
 
 def _spread(rates: Sequence[float]) -> dict[str, Any]:
-    return {"jobs/s": round(statistics.median(rates)), "least": round(min(rates)), "most": round(max(rates))}
+    return {"jobs/s": round(statistics.median(rates)), "range": f"{min(rates):.0f}–{max(rates):.0f}"}
