@@ -22,6 +22,8 @@ from db.errors import (
     JobNotFoundError,
     PayloadTooLargeError,
     PayloadUnstorableError,
+    QueueFullError,
+    TenantDrainingError,
     UniqueKeyTakenError,
 )
 from db.jobs import JobState
@@ -39,6 +41,8 @@ _REFUSALS = (
     PayloadTooLargeError,
     IdempotencyKeyReusedError,
     UniqueKeyTakenError,
+    QueueFullError,
+    TenantDrainingError,
 )
 _FOUND: Responses = {
     200: {

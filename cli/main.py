@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import cancel, check, enqueue, jobs, keys, migrate, retry, tenants, up, version, workers
+from cli import cancel, check, enqueue, flow, jobs, keys, limits, migrate, retry, tenants, tiers, up, version, workers
 from cli.audit import command as audit
 from cli.demo import command as demo
 from cli.group import Group
@@ -19,8 +19,11 @@ app = typer.Typer(
 )
 
 app.add_typer(tenants.app, name="tenants")
+app.add_typer(tiers.app, name="tiers")
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
+for act in (flow.pause, flow.drain, limits.limit, tiers.tier):
+    tenants.app.command()(act)
 # Here, because both need what jobs.py finds.
 jobs.app.command()(cancel.cancel)
 jobs.app.command()(retry.retry)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from db import limits
 from db.errors import LimitInvalidError, NoTenantError, TenantDeletingError, TenantUnknownError
-from db.limits import Limits, own_limits, set_limits, set_running_limit
+from db.limits import Limits, RunningLimit, own_limits, set_limits, set_running_limit
 from db.roles import Role
 from db.session import platform_connection, tenant_session
 from tests.databases import Database, TestTenant, make_tenant
@@ -136,26 +136,23 @@ def test_limits_are_shown_with_who_and_when(acme: TestTenant) -> None:
     before = datetime.now(UTC) - timedelta(seconds=5)
     shown = limits_of(acme)
     assert (shown.tenant_id, shown.tier, shown.flow) == (acme.id, "standard", "open")
-    assert (shown.effective, shown.own.weight, shown.running_limits) == (UNLIMITED, None, ())
-    assert (shown.changed_by, shown.changed_at) == (None, None)
+    assert (shown.effective, shown.own.weight, shown.running_limits, shown.changes) == (UNLIMITED, None, (), {})
 
     with platform_connection(Role.OPERATOR) as connection:
         set_limits(connection, "acme", {"max_running": 4, "rate": 0.5}, changed_by="operator/mary")
         set_running_limit(connection, "acme", "task", "notes.read", 2, changed_by="operator/joe")
+        set_limits(connection, "acme", {"rate": 1.5})
 
     shown = limits_of(acme)
-    assert shown.effective == Limits(weight=1, max_running=4, rate=0.5, burst=1, max_queued=None)
-    assert shown.own == Limits(weight=None, max_running=4, rate=0.5, burst=None, max_queued=None)
-    (single,) = shown.running_limits
-    assert (single.kind, single.name, single.max_running, single.changed_by) == (
-        "task",
-        "notes.read",
-        2,
-        "operator/joe",
-    )
-    assert shown.changed_by == "operator/joe"
-    assert shown.changed_at is not None
-    assert before < shown.changed_at <= single.changed_at + timedelta(seconds=1)
+    assert shown.effective == Limits(weight=1, max_running=4, rate=1.5, burst=2, max_queued=None)
+    assert shown.own == Limits(weight=None, max_running=4, rate=1.5, burst=None, max_queued=None)
+    assert shown.running_limits == (RunningLimit("task", "notes.read", 2),)
+    assert {name: change.changed_by for name, change in shown.changes.items()} == {
+        "max_running": "operator/mary",
+        "rate": "operator/partywall_operator",
+        "task:notes.read": "operator/joe",
+    }
+    assert before < shown.changes["max_running"].changed_at < shown.changes["rate"].changed_at
 
 
 def test_a_change_that_takes_a_limit_away_says_who_too(acme: TestTenant) -> None:
@@ -164,13 +161,12 @@ def test_a_change_that_takes_a_limit_away_says_who_too(acme: TestTenant) -> None
 
     with platform_connection(Role.OPERATOR) as connection:
         set_running_limit(connection, "acme", "queue", "slow", None, changed_by="operator/mary")
-    assert (limits_of(acme).running_limits, limits_of(acme).changed_by) == ((), "operator/mary")
-    with platform_connection(Role.OPERATOR) as connection:
-        set_limits(connection, "acme", {"max_running": None})
+        set_limits(connection, "acme", {"max_running": None}, changed_by="operator/joe")
 
     shown = limits_of(acme)
-    assert (shown.own.max_running, shown.own.weight) == (None, 3)
-    assert shown.changed_by == "operator/partywall_operator"
+    assert (shown.running_limits, shown.own.max_running, shown.own.weight) == ((), None, 3)
+    assert shown.changes["queue:slow"].changed_by == "operator/mary"
+    assert shown.changes["max_running"].changed_by == "operator/joe"
 
 
 @pytest.mark.parametrize(
