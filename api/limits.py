@@ -1,5 +1,6 @@
 """`/v1/limits`: what the tenant may have at once."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Self
 
@@ -43,15 +44,8 @@ class LimitsBody(BaseModel):
             tier=found.tier,
             flow=found.flow,
             flow_at=found.flow_at,
-            weight=found.effective.weight or 1,
-            max_running=found.effective.max_running,
-            rate=found.effective.rate,
-            burst=found.effective.burst,
-            max_queued=found.effective.max_queued,
-            running_limits=[
-                RunningLimitBody(kind=each.kind, name=each.name, max_running=each.max_running)
-                for each in found.running_limits
-            ],
+            running_limits=[RunningLimitBody(**asdict(each)) for each in found.running_limits],
+            **asdict(found.effective),
         )
 
 

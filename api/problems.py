@@ -82,7 +82,6 @@ KINDS: Final[Mapping[type[Exception], Kind]] = {
     tasks.PayloadInvalidError: Kind(422, "invalid-payload", "The payload does not fit the task"),
     db.PayloadUnstorableError: Kind(422, "unstorable-payload", "The payload cannot be kept"),
     db.FileNameInvalidError: Kind(422, "invalid-file-name", "A file cannot have this name"),
-    db.PriorityInvalidError: Kind(422, "invalid-request", "The request is not valid"),
     db.QueueFullError: Kind(429, "queue-full", "As many jobs wait as may", RETRY_AFTER_SECONDS),
     sqlalchemy.OperationalError: _DATABASE_AWAY,
     sqlalchemy.InterfaceError: _DATABASE_AWAY,

@@ -1,13 +1,17 @@
-"""`make bench` and `make bench-context`: measure, compare with what is required, write it down."""
+"""`make bench`, `bench-context` and `bench-retention`: measure, compare with what is required, write it down."""
 
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from bench import context, transactions
+from bench import context, retention, transactions
 from bench.report import report
 
-TARGETS: Final[Mapping[str, Callable[[], tuple[Any, ...]]]] = {"transactions": transactions.run, "context": context.run}
+TARGETS: Final[Mapping[str, Callable[[], tuple[Any, ...]]]] = {
+    "transactions": transactions.run,
+    "context": context.run,
+    "retention": retention.run,
+}
 
 
 def main() -> int:

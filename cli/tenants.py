@@ -12,7 +12,11 @@ from cli.output import Json, print_json, print_table, say
 from db import tenants
 from db.tiers import STANDARD
 
-app = typer.Typer(cls=Group, no_args_is_help=True, help="Create, list, limit, stop, resume and delete tenants.")
+app = typer.Typer(
+    cls=Group,
+    no_args_is_help=True,
+    help="Create, list, limit, stop, resume and delete tenants; say how long jobs are kept.",
+)
 
 Slug = Annotated[
     str, typer.Argument(metavar="SLUG", help="The tenant's short name, a DNS label: acme.", show_default=False)
@@ -87,6 +91,26 @@ def resume(slug: Slug, as_json: Json = False) -> None:
         print_json({"id": tenant_id, "slug": slug, "status": "active", "flow": "open"})
     else:
         say(f"Resumed {slug}. What waited is dispatched now.")
+
+
+@app.command("keep-jobs")
+def keep_jobs(
+    slug: Slug,
+    days: Annotated[
+        int, typer.Option(min=1, max=3650, metavar="DAYS", help="How long, from the end of a job.", show_default=False)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Say how long a tenant's finished jobs are kept: 30 days if you never did.
+
+    Example: partywall tenants keep-jobs acme --days 7
+    """
+    with operator_connection() as connection:
+        tenant_id = tenants.set_job_retention(connection, slug, days=days)
+    if as_json:
+        print_json({"id": tenant_id, "slug": slug, "job_retention_days": days})
+    else:
+        say(f"Finished jobs of {slug} are kept for {days} {'day' if days == 1 else 'days'}. The next pruning does so.")
 
 
 @app.command()

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db.context import TenantContext
 from db.engine import FENCE
+from db.errors import PartywallError
 from db.jobs import JobState
 from db.roles import Role
 from db.round_trip import Statement
@@ -223,8 +224,16 @@ def abandon(connection: Connection) -> None:
     connection.begin().rollback()
 
 
+class CancelUnansweredError(PartywallError):
+    """PostgreSQL could not be asked to cancel a query."""
+
+
 def interrupt(connection: Connection) -> bool:
-    """Cancel the query that the connection is executing; return False when there is none. From any thread."""
+    """Cancel the query that the connection is executing; return False when there is none. From any thread.
+
+    Raises:
+        CancelUnansweredError: PostgreSQL cannot be reached. The query's answer will not come either.
+    """
     if connection.closed or connection.invalidated:
         return False
     driver = _driver(connection)
@@ -232,8 +241,8 @@ def interrupt(connection: Connection) -> bool:
         return False
     try:
         driver.cancel_safe(timeout=CANCEL_TIMEOUT_SECONDS)
-    except psycopg.Error:
-        return False
+    except psycopg.Error as error:
+        raise CancelUnansweredError from error
     return True
 
 

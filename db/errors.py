@@ -227,6 +227,33 @@ class AppliedFileChangedError(PartywallError):
     """A migration file was changed after it had been applied."""
 
 
+_CONFLICTS = frozenset({"40001", "40P01"})
+_SHORTAGES = ("53", "57P", "08")
+"""Out of disk, memory or connections; shut down or ended by an administrator; the connection is gone."""
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Return whether PostgreSQL took a transaction back for another's sake: serialization failure or deadlock."""
+    return _sqlstate(error) in _CONFLICTS
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Return whether it is PostgreSQL that has trouble, whatever it was asked: no room, no connection."""
+    return isinstance(_driver_error(error), DriverError) and (
+        getattr(error, "connection_invalidated", False) or (_sqlstate(error) or "").startswith(_SHORTAGES)
+    )
+
+
+def _driver_error(error: BaseException) -> BaseException | None:
+    # SQLAlchemy's errors carry the driver's as `orig`.
+    return getattr(error, "orig", error)
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    found = _driver_error(error)
+    return found.sqlstate if isinstance(found, DriverError) else None
+
+
 def _known() -> dict[str, type[PartywallError]]:
     return {kind.sqlstate: kind for kind in PartywallError.__subclasses__() if kind.sqlstate is not None}
 

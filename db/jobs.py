@@ -96,10 +96,10 @@ def not_found(job_id: UUID) -> JobNotFoundError:
     return JobNotFoundError(job=job_id, hint="Check the id; finished jobs are pruned after the tenant's retention.")
 
 
-def list_attempts(session: Session, job_id: UUID) -> Sequence[AttemptRow]:
-    """Return the attempts of a job that have ended, in order."""
-    query = select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(AttemptRow.attempt)
-    return session.scalars(query).all()
+def list_attempts(session: Session, job_id: UUID, *, after: int = 0, limit: int) -> Sequence[AttemptRow]:
+    """Return the attempts of a job that have ended, in order, at most `limit`, from the one that follows `after`."""
+    query = select(AttemptRow).where(AttemptRow.job_id == job_id, AttemptRow.attempt > after)
+    return session.scalars(query.order_by(AttemptRow.attempt).limit(limit)).all()
 
 
 def get_job(session: Session, job_id: UUID) -> JobRow:

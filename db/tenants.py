@@ -83,6 +83,11 @@ def resume_tenant(connection: Connection, slug: str, *, changed_by: str | None =
     )
 
 
+def set_job_retention(connection: Connection, slug: str, *, days: int) -> UUID:
+    """Keep the tenant's finished jobs for so many days, 1 to 3650, from the next pruning on."""
+    return change_tenant(connection, text("select partywall.set_job_retention(:slug, :days)"), slug, days=days)
+
+
 def delete_tenant(connection: Connection, slug: str) -> UUID:
     """Begin to delete the tenant: nothing of it starts any more but tasks that run for deleted tenants.
 

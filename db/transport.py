@@ -20,11 +20,12 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from db.cursors import AsyncTenantCursor, AsyncTenantServerCursor, TenantCursor, TenantServerCursor
+from db.keepalive import with_keepalive
 from db.liveness import is_settled
 from db.opening import Tenanted
 from db.round_trip import COMMIT, queue, round_trip
 
-CANCEL_TIMEOUT_SECONDS = 5.0
+CANCEL_TIMEOUT_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ class AsyncTenantConnection(Tenanted, psycopg.AsyncConnection[TupleRow]):
 def connect(url: str, *, timeout_seconds: int, application_name: str) -> TenantConnection:
     """Return a connection for a synchronous engine. Statements stay unnamed, so none can be booby-trapped."""
     connection = TenantConnection.connect(
-        url,
+        with_keepalive(url),
         autocommit=True,
         prepare_threshold=None,
         cursor_factory=TenantCursor,
@@ -156,7 +157,7 @@ def connect(url: str, *, timeout_seconds: int, application_name: str) -> TenantC
 async def connect_async(url: str, *, timeout_seconds: int, application_name: str) -> AsyncTenantConnection:
     """Return a connection for an asyncio engine."""
     connection = await AsyncTenantConnection.connect(
-        url,
+        with_keepalive(url),
         autocommit=True,
         prepare_threshold=None,
         cursor_factory=AsyncTenantCursor,

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 
 from db.errors import PartywallError
+from db.keepalive import with_keepalive
 from db.roles import Role
 from db.settings import DatabaseSettings
 
@@ -87,7 +88,7 @@ def open_wakeups() -> Iterator[Wakeups]:
 def _connect() -> psycopg.Connection:
     settings = DatabaseSettings.load()
     return psycopg.connect(
-        settings.url(Role.DISPATCHER),
+        with_keepalive(settings.url(Role.DISPATCHER)),
         autocommit=True,
         prepare_threshold=None,
         connect_timeout=settings.connect_timeout_seconds,

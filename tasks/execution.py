@@ -1,24 +1,29 @@
 """The way of one message through a worker: claim, enter, validate, run, finish or fail, leave."""
 
+import time
 import traceback
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from db import attempts
 from db.attempts import Attempt, Outcome
-from db.errors import LeaseLostError, TokenExpiredError
+from db.errors import LeaseLostError, PartywallError, TokenExpiredError
 from db.roles import Role
-from db.session import become
+from db.session import become, platform_connection
 from tasks.body import run_body, run_where
 from tasks.claiming import ClaimPostponedError, claim, give_back
 from tasks.declaration import Body, TaskDeclaration
 from tasks.errors import AttemptFailedError
 from tasks.heart import heart
+from tasks.identity import identity
 from tasks.job import Job
 from tasks.message import JobMessage
 from tasks.publisher import publishing_as
@@ -27,6 +32,9 @@ from tasks.retrying import Cancel, reason_of
 from tasks.stopping import Stop
 
 MAX_TRACEBACK_CHARACTERS = 16_000
+BUNDLE_SECONDS = 0.25
+"""What a message's jobs may take together before another one of them begins: one that is slower than it was before
+holds up its neighbours no longer than this, and the time limit of none is cut by more."""
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +60,14 @@ def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> 
         connection, claimed = claim(stack, declaration, message)
         # All are held from now on: the last waits as long as those before it take.
         held = [(attempt, stack.enter_context(heart().holding(attempt))) for attempt in claimed]
-        for attempt, stop in held:
+        began = time.monotonic()
+        for position, (attempt, stop) in enumerate(held):
+            if position and time.monotonic() - began > BUNDLE_SECONDS:
+                _hand_back(message, [waiting.job_id for waiting, _ in held[position:]])
+                break
+            if stop.reason is not None:
+                # It was cancelled, or taken away, before its turn came.
+                continue
             with structlog.contextvars.bound_contextvars(
                 tenant=attempt.tenant_slug,
                 job=str(attempt.job_id),
@@ -68,6 +83,24 @@ def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> 
         raise failures[0]
 
 
+def _hand_back(message: JobMessage, job_ids: Sequence[UUID]) -> None:
+    """Give jobs back that were claimed and not begun; where that fails, their leases end by themselves."""
+    try:
+        with platform_connection(Role.WORKER) as connection:
+            attempts.end_attempts(
+                connection,
+                tenant_id=message.tenant_id,
+                job_ids=job_ids,
+                nonce=message.nonce,
+                worker=identity().name,
+                outcome=Outcome.HANDED_BACK,
+            )
+    except (DBAPIError, PartywallError) as away:
+        log.warning("jobs_not_handed_back", jobs=len(job_ids), because=type(away).__name__)
+    else:
+        log.info("jobs_handed_back", jobs=len(job_ids))
+
+
 def _run_attempt(
     connection: Connection, declaration: TaskDeclaration, body: Body, attempt: Attempt, stop: Stop
 ) -> None:
@@ -81,7 +114,7 @@ def _run_attempt(
             result = run_body(declaration, body, job, payload, connection, stop)
         attempts.finish(connection, result=result)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge: whatever a body raises is recorded here
-        _record_failure(connection, declaration, attempt, error)
+        _record_failure(connection, declaration, attempt, error, stop)
     else:
         log.info("attempt_succeeded")
     finally:
@@ -89,10 +122,15 @@ def _run_attempt(
 
 
 def _record_failure(
-    connection: Connection, declaration: TaskDeclaration, attempt: Attempt, error: BaseException
+    connection: Connection, declaration: TaskDeclaration, attempt: Attempt, error: BaseException, stop: Stop
 ) -> None:
     cause = reason_of(error)
     kind = type(cause).__name__
+    if stop.reason is LeaseLostError:
+        # There is nobody to tell: PostgreSQL knows, or does not answer and might keep us waiting for a ROLLBACK.
+        connection.invalidate()
+        log.warning("attempt_superseded", error=kind)
+        raise _superseded(attempt, kind) from None
     try:
         attempts.abandon(connection)
         state = attempts.fail(
@@ -104,9 +142,7 @@ def _record_failure(
     except (LeaseLostError, TokenExpiredError):
         # The token lives as long as the lease did: either way the job is the reaper's or another attempt's.
         log.warning("attempt_superseded", error=kind)
-        raise AttemptFailedError(
-            "the attempt lost its lease", job=attempt.job_id, attempt=attempt.number, error=kind
-        ) from None
+        raise _superseded(attempt, kind) from None
     except Exception as away:  # noqa: BLE001 - the edge: raised from here, it would carry the body's error into the log
         # The lease will run out and the reaper gives the job back. Not chained: the body's error may quote data.
         log.error("failure_not_recorded", error=kind, because=type(away).__name__)
@@ -119,6 +155,10 @@ def _record_failure(
     log.warning("attempt_failed", error=kind, state=state.value)
     # Not the exception itself: its text may quote the tenant's data, and Celery hands it to Flower.
     raise AttemptFailedError(job=attempt.job_id, attempt=attempt.number, error=kind, state=state.value) from None
+
+
+def _superseded(attempt: Attempt, kind: str) -> AttemptFailedError:
+    return AttemptFailedError("the attempt lost its lease", job=attempt.job_id, attempt=attempt.number, error=kind)
 
 
 def _outcome_of(error: BaseException) -> Outcome:

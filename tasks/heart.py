@@ -24,6 +24,8 @@ from tasks.stopping import Reason, Stop
 
 BEAT_SECONDS = 1.0
 """How often the leases are looked at while something runs. A body learns within two of these that it was cancelled."""
+WATCH_SECONDS = 0.5
+"""How often it is looked, without asking anybody, whether a lease is over."""
 IDLE_BEATS = 15
 """An idle process says that it is there once in so many."""
 
@@ -35,7 +37,7 @@ class _Held:
     attempt: Attempt
     stop: Stop
     expires_at: float
-    """On this machine's monotonic clock, which no step of the wall clock moves."""
+    """On this machine's monotonic clock, which no step of the wall clock moves. The lease lasts at least so long."""
 
 
 class Heart:
@@ -47,15 +49,22 @@ class Heart:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        # Another one, because a network that swallows packets lets the first wait for an answer without end.
+        self._watch_thread = threading.Thread(target=self._watch, name="lease-watch", daemon=True)
 
     def start(self) -> None:
         """Begin to beat."""
         self._thread.start()
+        self._watch_thread.start()
 
     def stop(self) -> None:
         """Beat no more, and take this process off the list of those that run bodies."""
         self._ended.set()
         self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            # It waits for PostgreSQL, and so would what is said there now.
+            log.info("worker_not_forgotten")
+            return
         try:
             with platform_connection(Role.WORKER) as connection:
                 workers.forget(connection, identity.identity().id)
@@ -96,16 +105,22 @@ class Heart:
             lost = self._ask(list(held), is_idle_turn=is_idle_turn)
         except (SQLAlchemyError, PartywallError) as away:
             log.warning("heartbeat_missed", reason=type(away).__name__, running=len(held))
-            for each in held.values():
-                if time.monotonic() >= each.expires_at:
-                    self._give_up(each, LeaseLostError)
             return
         for context, each in held.items():
             if context in lost:
                 was_cancelled = lost[context] is JobState.CANCELLED
                 self._give_up(each, JobCancelledError if was_cancelled else LeaseLostError)
             else:
-                each.expires_at = asked_at + self.lease_seconds * 2 / 3
+                # Extended when a third of it is used up, so two thirds are left at least.
+                each.expires_at = max(each.expires_at, asked_at + self.lease_seconds * 2 / 3)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(WATCH_SECONDS):
+            with self._lock:
+                held = list(self._held.values())
+            for each in held:
+                if time.monotonic() >= each.expires_at:
+                    self._give_up(each, LeaseLostError)
 
     def _ask(self, held: list[TenantContext], *, is_idle_turn: bool) -> dict[TenantContext, JobState | None]:
         me = identity.identity()
@@ -115,6 +130,8 @@ class Heart:
             return workers.heartbeat(connection, me.id, held, lease_seconds=self.lease_seconds) if held else {}
 
     def _give_up(self, held: _Held, reason: Reason) -> None:
+        if held.attempt.context not in self._held:
+            return  # it has ended while its lease was asked for
         if held.stop.reason is None:
             log.warning("body_told_to_stop", job=str(held.attempt.job_id), reason=reason.__name__)
         held.stop.ask(reason)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from db import attempts
+from db.attempts import CancelUnansweredError
 from tasks.stopping import Stop
 
 Result = TypeVar("Result")
@@ -90,6 +91,7 @@ class _Watchdog:
         self._ended = threading.Event()
         self._over = False
         self._barked: type[Exception] | None = None
+        self._can_cancel = True
         self._thread = threading.Thread(target=self._watch, name="soft-time-limit", daemon=True)
 
     def start(self) -> None:
@@ -112,17 +114,24 @@ class _Watchdog:
             if self._over or not self._body_is_running():
                 return False
             self._barked = self._barked or reason
-            try:
-                cancelled = attempts.interrupt(self._connection)
-            except SQLAlchemyError:
-                # The connection is being replaced under us: nothing to cancel, but the body is still there.
-                cancelled = False
-            # Never in the middle of a query: the exception would break the protocol off and cost the connection.
-            if not cancelled:
+            # Never in the middle of a query: the exception would break the protocol off and cost the connection. Unless
+            # there is nobody who could cancel it.
+            if not self._cancelled():
                 _raise_in(self._body, self._barked)
                 if _signalled_by_celery:
                     signal.pthread_kill(self._body, WAKING_SIGNAL)
             return True
+
+    def _cancelled(self) -> bool:
+        try:
+            return self._can_cancel and attempts.interrupt(self._connection)
+        except CancelUnansweredError:
+            # Not asked twice: it costs seconds each time, and the body's thread may be waiting for us.
+            self._can_cancel = False
+            return False
+        except SQLAlchemyError:
+            # The connection is being replaced under us: nothing to cancel, but the body is still there.
+            return False
 
     def _watch(self) -> None:
         pause = self._seconds

@@ -19,7 +19,7 @@ from workers.arrivals import Arrivals
 from workers.depth import messages_waiting
 from workers.faults import BROKER_FAULTS
 from workers.lanes import Lane, lanes_of
-from workers.publishing import publish
+from workers.publishing import ask_for_confirmations, publish
 from workers.settings import DispatcherSettings
 
 SWEEP_SECONDS = 1.0
@@ -48,6 +48,7 @@ class Dispatcher(Agent):
     def __init__(self) -> None:
         super().__init__()
         registry.load()
+        ask_for_confirmations(app)
         self.queues = TaskSettings.load().queue_names
         self.known_tasks = [each.name for each in registry.declared().values() if not each.tenantless]
         self.settings = DispatcherSettings.load()

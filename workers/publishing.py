@@ -12,7 +12,18 @@ from tasks.application import TenantCelery
 from tasks.message import JobMessage
 from workers.faults import BROKER_FAULTS
 
+CONFIRM_SECONDS = 10.0
+"""How long RabbitMQ may take to say that it has a message."""
+
 log = structlog.get_logger(__name__)
+
+
+def ask_for_confirmations(app: TenantCelery) -> None:
+    """Have RabbitMQ say of each message that it has it. Unasked it says nothing, not even that there is nobody.
+
+    Redis answers every command. Not for all processes: a worker's main loop would wait for each of its events.
+    """
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "confirm_publish": True}
 
 
 def publish(app: TenantCelery, dispatched: Sequence[Dispatched]) -> list[UUID]:
@@ -35,6 +46,18 @@ def _send(app: TenantCelery, bundle: Sequence[Dispatched]) -> None:
     first = bundle[0]
     message = JobMessage(tenant_id=first.tenant_id, job_ids=tuple(job.job_id for job in bundle), nonce=first.nonce)
     with app.producer_pool.acquire(block=True) as producer:
-        app.send_job_message(
-            first.task_name, message, tenant_slug=first.tenant_slug, queue=first.queue, producer=producer, retry=False
-        )
+        try:
+            app.send_job_message(
+                first.task_name,
+                message,
+                tenant_slug=first.tenant_slug,
+                queue=first.queue,
+                producer=producer,
+                retry=False,
+                confirm_timeout=CONFIRM_SECONDS,
+            )
+        except BROKER_FAULTS:
+            # Back in the pool, a connection at whose other end is nobody would be tried for ever.
+            if producer.connection is not None:
+                producer.connection.collect()
+            raise

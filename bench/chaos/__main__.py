@@ -10,6 +10,7 @@ from bench.chaos import sabotage
 from bench.chaos.partywall import Partywall
 from bench.chaos.plan import BROKERS, SYSTEMS, Plan
 from bench.chaos.result import write
+from bench.chaos.seeds import run_each, seeds
 from bench.chaos.trial import run
 from bench.report import RESULTS
 from cli.interruption import interrupted_once
@@ -21,6 +22,9 @@ def main() -> int:
     results: Path = arguments.results
     plan = _plan(arguments)
     with interrupted_once():
+        if arguments.seeds is not None:
+            rest = [each for each in sys.argv[1:] if not each.startswith("--seeds=")]
+            return run_each(plan, arguments.seeds, rest, results)
         if not (plan.fence and plan.leases) and not arguments.in_copy:
             return sabotage.run_copy(
                 [*sys.argv[1:], "--in-copy", f"--results={results.absolute()}"], fence=plan.fence, leases=plan.leases
@@ -53,6 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--fence", choices=("on", "off"), default="on")
     parser.add_argument("--leases", choices=("on", "off"), default="on")
     parser.add_argument("--recovery", action=argparse.BooleanOptionalAction, default=usual.recovery)
+    parser.add_argument("--seeds", type=seeds, metavar="FIRST-LAST", help="a run each; written with =")
     parser.add_argument("--in-copy", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder for the JSON")
     return parser.parse_args()

@@ -18,7 +18,7 @@ from bench.chaos.bare_tasks import ACKS_LATE
 from bench.chaos.brokers import AnyBroker
 from bench.chaos.crew import Crew
 from bench.chaos.database import Database
-from bench.chaos.plan import TENANTS, Plan
+from bench.chaos.plan import CONCURRENCY, TENANTS, WORKERS, Plan
 from bench.chaos.producer import NotAcceptedError
 from bench.chaos.result import write
 from bench.chaos.system import SystemMaker
@@ -61,11 +61,11 @@ class BareCelery:
 
     def staff(self, crew: Crew, lines: Mapping[str, str]) -> None:
         """Add the workers."""
-        for number in (1, 2):
+        for number in range(1, WORKERS + 1):
             crew.add(
                 f"worker-{number}", "celery", "-A", "bench.chaos.bare_tasks", "worker", "--without-gossip",
                 "--without-mingle", "--loglevel=INFO", "-Q", "default", f"--hostname=worker-{number}@chaos",
-                "--concurrency=2", PARTYWALL_BROKER_URL=lines["worker"],
+                f"--concurrency={CONCURRENCY}", PARTYWALL_BROKER_URL=lines["worker"],
                 **{ACKS_LATE: str(int(self._acks_late))},
             )  # fmt: skip
 

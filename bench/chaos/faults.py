@@ -76,13 +76,10 @@ class Faults:
         match fault.kind:
             case FaultKind.KILL_CHILD | FaultKind.STOP_CHILD | FaultKind.STOP_CHILD_PAST_LEASE:
                 victims = _one(self._busy(self._children()) or self._children(), fault.pick)
-            case FaultKind.KILL_NODE:
-                victims = self._node(self._nodes(), fault.pick)
-            case FaultKind.FREEZE_NODE_PAST_LEASE:
-                busy = [member for member in self._nodes() if self._busy(member.children())]
-                victims = self._node(busy or self._nodes(), fault.pick)
+            case FaultKind.KILL_NODE | FaultKind.FREEZE_NODE_PAST_LEASE:
+                victims = self._node(self._busy_nodes(), fault.pick)
             case FaultKind.KILL_WORKER | FaultKind.STOP_WORKER:
-                victims = _one(self._mains(WORKER), fault.pick)
+                victims = _one([main for member in self._busy_nodes() for main in member.main()], fault.pick)
             case FaultKind.KILL_DISPATCHER | FaultKind.STOP_DISPATCHER:
                 victims = _one(self._mains(DISPATCHER), fault.pick)
             case FaultKind.KILL_REAPER | FaultKind.STOP_REAPER:
@@ -110,10 +107,20 @@ class Faults:
         return [process for member in self.crew.of(name) for process in member.main()]
 
     def _children(self) -> list[psutil.Process]:
-        return [process for member in self.crew.of(WORKER) for process in member.children()]
+        children = [process for member in self.crew.of(WORKER) for process in member.children()]
+        return [child for child in children if not _stands_still(child)] or children
 
     def _nodes(self) -> list[Member]:
         return [member for member in self.crew.of(WORKER) if member.is_alive]
+
+    def _busy_nodes(self) -> list[Member]:
+        """Return the workers that are at work; those that do not stand still; or all."""
+        nodes = self._nodes()
+        awake = [member for member in nodes if not any(map(_stands_still, member.main()))]
+        if not awake:
+            return nodes
+        busy = {process.pid for process in self._busy([each for member in awake for each in member.children()])}
+        return [member for member in awake if busy & {child.pid for child in member.children()}] or awake
 
     def _node(self, of: Sequence[Member], pick: int) -> list[psutil.Process]:
         return [process for each in _one(of, pick) for process in [*each.main(), *each.children()]]
@@ -203,6 +210,13 @@ def wait_until_up(crew: Crew, database: Database, *, timeout_seconds: float) -> 
             return True
         over.wait(0.2)
     return False
+
+
+def _stands_still(process: psutil.Process) -> bool:
+    try:
+        return str(process.status()) == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _ports(process: psutil.Process) -> set[int]:

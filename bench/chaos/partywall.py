@@ -10,7 +10,7 @@ from bench.chaos import tasks
 from bench.chaos.brokers import AnyBroker
 from bench.chaos.crew import Crew
 from bench.chaos.database import Database
-from bench.chaos.plan import TENANTS, Plan
+from bench.chaos.plan import CONCURRENCY, TENANTS, WORKERS, Plan
 from bench.chaos.producer import NotAcceptedError
 from bench.chaos.verdict import EffectFact, JobFact
 from bench.chaos.work import Request
@@ -37,7 +37,6 @@ class Partywall:
     """Jobs come over HTTP, some by SQL; what became of them is read as the superuser."""
 
     def __init__(self, plan: Plan, database: Database, broker: AnyBroker) -> None:
-        self._plan = plan
         self._database = database
         self._keys: list[ApiKey] = []
         self._api_port = any_free_port()
@@ -54,12 +53,12 @@ class Partywall:
 
     def staff(self, crew: Crew, lines: Mapping[str, str]) -> None:
         """Add the agents, the API and the workers."""
-        for number in (1, 2):
+        for number in range(1, WORKERS + 1):
             crew.add(f"dispatcher-{number}", "workers.dispatcher", PARTYWALL_BROKER_URL=lines["dispatcher"])
             crew.add(f"reaper-{number}", "workers.reaper", PARTYWALL_BROKER_URL=lines["dispatcher"])
             crew.add(
                 f"worker-{number}", "celery", "-A", "workers", "worker", "-E", "--without-gossip", "--without-mingle",
-                "--loglevel=INFO", "-Q", "default", f"--hostname=worker-{number}@chaos", "--concurrency=2",
+                "--loglevel=INFO", "-Q", "default", f"--hostname=worker-{number}@chaos", f"--concurrency={CONCURRENCY}",
                 PARTYWALL_BROKER_URL=lines["worker"], REMAP_SIGTERM="SIGQUIT",
             )  # fmt: skip
         crew.add("api", "api", PARTYWALL_API_PORT=str(self._api_port), PARTYWALL_BROKER_URL=lines["dispatcher"])

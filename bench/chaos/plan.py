@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 TENANTS: Final = 20
+WORKERS: Final = 3
+CONCURRENCY: Final = 4
+"""Processes of each worker. Bodies sleep for the most part, so that there may be more than cores."""
 BROKERS: Final = ("redis", "rabbitmq")
 SYSTEMS: Final = ("partywall", "celery")
 

@@ -31,7 +31,7 @@ from db.engine import dispose_engines
 
 UP_SECONDS = 60.0
 LOOK_SECONDS = 0.5
-LAST_ASKS_SECONDS = 30.0
+LAST_ASKS_SECONDS = 120.0
 """How long producers may go on asking once everything is up again."""
 NAMED = 20
 """How many of what is wrong are named in the result."""

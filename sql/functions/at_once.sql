@@ -11,7 +11,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A row that no lane is named by, for all to lock; lanes come and go, and the first two could come at once.
-    insert into partywall_private.lanes (lane, led_at) values ('', '-infinity')
+    insert into partywall_private.lanes (lane, queues, led_at) values ('', '{}', '-infinity')
     on conflict on constraint lanes_pkey do nothing;
     perform from partywall_private.lanes as lanes where lanes.lane = '' for update;
 end

@@ -1,8 +1,8 @@
 -- Choosing what the broker is told next. Called by the leading dispatcher; a second caller waits for the first.
 
 -- Moves the next ready jobs of the queues of a lane, in fair order, to `dispatched` and returns what to send, at most
--- `batch_limit`. Jobs with one nonce are one message. Only `known_tasks` are sent, null for all: a worker would drop any
--- other.
+-- `batch_limit`. Jobs with one nonce are one message. Only `known_tasks` are sent, null for all: a worker would drop
+-- any other.
 --
 -- from_queues: the queues that share workers.
 -- arrivals: what was notified since the last call; null looks at every tenant.
@@ -11,9 +11,9 @@
 -- in_flight_spare, in_flight_seconds: beyond so many jobs no more than so much run time is at the broker; null means
 --     that the number is all that counts.
 --
--- A job that was sent and not claimed within `resend_after` is sent again with the nonce it had: the broker may have lost
--- the message, and if it has not, the first claim wins and the second finds nothing. The pause doubles with every send,
--- so that a queue whose workers are away for a day does not fill the broker.
+-- A job that was sent and not claimed within `resend_after` is sent again with the nonce it had: the broker may have
+-- lost the message, and if it has not, the first claim wins and the second finds nothing. The pause doubles with every
+-- send, so that a queue whose workers are away for a day does not fill the broker.
 create or replace function partywall.dispatch(
     from_queues text[], known_tasks text[], arrivals text[], batch_limit integer, in_flight_limit integer,
     resend_after interval, in_flight_spare integer default 0, in_flight_seconds float8 default null,
@@ -34,7 +34,7 @@ declare
     resent       integer;
     room         integer;
 begin
-    clock := partywall_private.lead_lane(lane, known_tasks);
+    clock := partywall_private.lead_lane(from_queues, known_tasks);
     perform partywall_private.settle(lane, clock);
     perform partywall_private.admit(lane, from_queues, arrivals, clock);
 

@@ -4,7 +4,7 @@
 
 -- Returns the lane's clock, and keeps every other dispatcher out until this transaction ends: what a tenant has in
 -- flight can only grow here, so that counting first and dispatching then exceeds no limit.
-create or replace function partywall_private.lead_lane(lane text, known_tasks text[])
+create or replace function partywall_private.lead_lane(from_queues text[], known_tasks text[])
 returns float8
 language plpgsql
 volatile
@@ -14,9 +14,12 @@ declare
     clock float8;
 begin
     perform partywall_private.hold_dispatch();
-    insert into partywall_private.lanes as lanes (lane, known_tasks)
-    values (lead_lane.lane, lead_lane.known_tasks)
-    on conflict on constraint lanes_pkey do update set led_at = now(), known_tasks = excluded.known_tasks
+    insert into partywall_private.lanes as lanes (lane, queues, known_tasks)
+    values (from_queues[1], from_queues, lead_lane.known_tasks)
+    on conflict on constraint lanes_pkey do update
+    set led_at = now(),
+        queues = excluded.queues,
+        known_tasks = excluded.known_tasks
     returning lanes.virtual_time into clock;
     return clock;
 end
@@ -34,7 +37,8 @@ as $$
 begin
     with charged as materialized (
         select
-            charges.tenant_id, charges.job_id, charges.attempt, charges.task_name, charges.weight, charges.seconds,
+            charges.tenant_id, charges.job_id, charges.attempt, charges.nonce, charges.task_name, charges.weight,
+            charges.seconds,
             case
                 when jobs.state = 'running' and jobs.attempt = charges.attempt
                     then extract(epoch from clock_timestamp() - jobs.started_at)
@@ -52,23 +56,32 @@ begin
           and charges.job_id = charged.job_id
           and charged.so_far > 2 * charged.seconds + 0.2
     ),
+    -- The jobs of a bundle were claimed at one moment and run one after the other: each took what passed since the one
+    -- before it ended, which shows when all have.
+    ended as materialized (
+        select charged.nonce from charged group by charged.nonce having bool_and(charged.so_far is null)
+    ),
     over as (
         delete from partywall_private.charges as charges
         using charged
+        inner join ended on charged.nonce = ended.nonce
         where charges.tenant_id = charged.tenant_id
           and charges.job_id = charged.job_id
-          and charged.so_far is null
     ),
     measured as materialized (
         select
             charged.tenant_id, charged.task_name, charged.weight, charged.seconds,
-            extract(epoch from attempts.ended_at - attempts.started_at)::float8 as took
+            extract(epoch from attempts.ended_at - greatest(
+                attempts.started_at, lag(attempts.ended_at) over (
+                    partition by charged.nonce, attempts.started_at order by attempts.ended_at
+                )
+            ))::float8 as took
         from charged
+        inner join ended on charged.nonce = ended.nonce
         left join partywall.attempts as attempts
             on charged.tenant_id = attempts.tenant_id
             and charged.job_id = attempts.job_id
             and charged.attempt = attempts.attempt
-        where charged.so_far is null
     ),
     learned as (
         -- One attempt weighs a tenth of what was known, ten of them two thirds.

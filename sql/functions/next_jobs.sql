@@ -1,12 +1,12 @@
 -- The jobs that are served next, in fair order: chosen, charged, and made `dispatched` in one statement.
 
--- room: how many at most. spare, seconds: jobs beyond the first `spare` are taken only while those before them fill less
---     than `seconds` of run time; null is no such bound.
+-- room: how many at most. spare, seconds: jobs beyond the first `spare` are taken only while those before them fill
+--     less than `seconds` of run time; null is no such bound.
 -- bundle_limit, bundle_seconds: jobs of one tenant and task that follow each other share a nonce, and so a message, up
 --     to so many and to so much run time.
 --
--- For as many tenants as there is room for, the first jobs of each are looked up; a job's tag is the virtual time at which
--- it would begin. The lowest tags win. What it costs depends on `room`, not on how much waits or for how many.
+-- For as many tenants as there is room for, the first jobs of each are looked up; a job's tag is the virtual time at
+-- which it would begin. The lowest tags win. What it costs depends on `room`, not on how much waits or for how many.
 create or replace function partywall_private.next_jobs(
     in_lane text, clock float8, from_queues text[], known_tasks text[], room integer, spare integer,
     seconds float8, bundle_limit integer, bundle_seconds float8
@@ -269,6 +269,7 @@ begin
             set state = 'dispatched',
                 dispatched_at = now(),
                 dispatch_nonce = nonces.nonce,
+                bundle_place = chosen.place,
                 sends = 1
             from held
             inner join chosen on held.tenant_id = chosen.tenant_id and held.id = chosen.id
@@ -283,12 +284,17 @@ begin
                 chosen.slug, chosen.tag, chosen.cost, chosen.weight, chosen.position
         ),
         charged as (
-            insert into partywall_private.charges (tenant_id, job_id, attempt, lane, task_name, weight, seconds)
-            select sent.tenant_id, sent.id, sent.attempt + 1, in_lane, sent.task_name, sent.weight, sent.cost
+            insert into partywall_private.charges (
+                tenant_id, job_id, attempt, lane, nonce, task_name, weight, seconds
+            )
+            select
+                sent.tenant_id, sent.id, sent.attempt + 1, in_lane, sent.dispatch_nonce, sent.task_name, sent.weight,
+                sent.cost
             from sent
             on conflict on constraint charges_pkey do update
             set attempt = excluded.attempt,
                 lane = excluded.lane,
+                nonce = excluded.nonce,
                 weight = excluded.weight,
                 seconds = excluded.seconds
         ),

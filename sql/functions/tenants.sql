@@ -146,6 +146,20 @@ begin
 end
 $$;
 
+-- Sets for how many days the tenant's finished jobs are kept. Returns its id, or null when no tenant has that slug.
+create or replace function partywall.set_job_retention(slug text, days integer)
+returns uuid
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    update partywall.tenants as tenants
+    set job_retention_days = set_job_retention.days
+    where tenants.slug = set_job_retention.slug
+    returning tenants.id
+$$;
+
 -- Begins to delete: nothing of the tenant is accepted or starts any more, except what is declared to run for it all
 -- the same. The reaper cancels what waits. The rows stay. Returns the tenant's id, or null when no tenant has that
 -- slug. There is no way back.
@@ -225,6 +239,7 @@ grant execute on function
 partywall.create_tenant(text, text, text),
 partywall.suspend_tenant(text),
 partywall.resume_tenant(text, text),
+partywall.set_job_retention(text, integer),
 partywall.delete_tenant(text),
 partywall.open_tenant(text)
 to partywall_operator;
@@ -237,6 +252,8 @@ comment on function partywall.suspend_tenant(text) is
 'partywall: allow definer-executable, the operator suspends tenants';
 comment on function partywall.resume_tenant(text, text) is
 'partywall: allow definer-executable, the operator resumes tenants';
+comment on function partywall.set_job_retention(text, integer) is
+'partywall: allow definer-executable, the operator says how long finished jobs are kept';
 comment on function partywall.delete_tenant(text) is
 'partywall: allow definer-executable, the operator begins the end of a tenant';
 comment on function partywall.cancel_jobs_of_deleted(integer) is

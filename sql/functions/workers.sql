@@ -46,7 +46,8 @@ begin
             return next;
             continue;
         end;
-        -- What stands in the place of the job's id need not be a uuid, and a failed cast would end all the others' leases.
+        -- What stands in the place of the job's id need not be a uuid, and a failed cast would end all the others'
+        -- leases.
         if split_part(proven.subject, '/', 1) <> 'job' then
             return next;
             continue;

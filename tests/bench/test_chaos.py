@@ -14,6 +14,7 @@ import pytest
 from bench.chaos.recovery import NEVER_SECONDS, WATCH_SECONDS, rates
 from bench.chaos.sabotage import NO_FENCE, NO_LEASES, SabotageError, take_out
 from bench.chaos.schedule import FaultKind, schedule
+from bench.chaos.seeds import keep, line_of, seeds
 from bench.chaos.verdict import EffectFact, JobFact, judge
 from bench.chaos.work import requests
 from bench.requirement import requirements
@@ -185,3 +186,17 @@ def test_a_sabotage_that_finds_nothing_to_take_out_says_so(tmp_path: Path) -> No
     assert "'-infinity'" in (tmp_path / "functions" / "expire_leases.sql").read_text()
     with pytest.raises(SabotageError):
         take_out(tmp_path / "functions", NO_LEASES)
+
+
+def test_a_line_is_kept_of_each_seed(tmp_path: Path) -> None:
+    line = line_of({"figures": {"lost": 0, "seconds_to_drain": 1.2345, "asked_again": 7}, "missed": []})
+
+    assert {name: line[name] for name in ("lost", "seconds_to_drain", "missed")} == {
+        "lost": 0, "seconds_to_drain": 1.2, "missed": [],
+    }  # fmt: skip
+    assert "asked_again" not in line
+    for broker, seed in (("redis", 10), ("redis", 9), ("rabbitmq", 1), ("redis", 9)):
+        keep(tmp_path / "seeds.json", broker, seed, line)
+    kept = json.loads((tmp_path / "seeds.json").read_text())
+    assert [(broker, list(lines)) for broker, lines in kept.items()] == [("rabbitmq", ["1"]), ("redis", ["9", "10"])]
+    assert [list(seeds(text)) for text in ("3", "1-3")] == [[3], [1, 2, 3]]

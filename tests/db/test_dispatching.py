@@ -95,11 +95,11 @@ def test_what_is_in_flight_for_a_suspended_tenant_takes_no_room_from_others(acme
 def test_a_queue_that_nobody_serves_holds_up_no_other(acme: TestTenant) -> None:
     for _ in range(3):
         enqueue_one(acme, queue="slow")
-    assert len(dispatch_all(queue="slow", in_flight_limit=3)) == 3
+    assert len(dispatch_all("slow", in_flight_limit=3)) == 3
     job_id = enqueue_one(acme)
 
     assert [message.job_id for message in dispatch_all(in_flight_limit=3)] == [job_id]
-    assert dispatch_all(queue="slow", in_flight_limit=3) == []
+    assert dispatch_all("slow", in_flight_limit=3) == []
 
 
 def test_a_task_nobody_knows_waits_and_takes_no_room(acme: TestTenant) -> None:

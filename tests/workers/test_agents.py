@@ -15,6 +15,8 @@ from tests.site import Site
 from tests.waiting import wait_until
 from workers.reaper import Reaper
 
+pytestmark = pytest.mark.delivery
+
 
 @pytest.fixture(scope="module")
 def tenant(site: Site) -> TestTenant:

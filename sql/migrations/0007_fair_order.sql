@@ -98,6 +98,7 @@ left join partywall.tenant_limits as own on tenants.id = own.tenant_id;
 create table partywall_private.lanes (
     lane         text not null,
     virtual_time float8 not null default 0,
+    queues       text[] not null,
     known_tasks  text[],
     led_at       timestamptz not null default now(),
     primary key (lane)
@@ -128,6 +129,7 @@ create unlogged table partywall_private.charges (
     job_id    uuid not null,
     attempt   integer not null,
     lane      text not null,
+    nonce     uuid not null,
     task_name text not null,
     weight    float8 not null,
     seconds   float8 not null,
@@ -174,6 +176,8 @@ drop function if exists partywall.register_worker(uuid, text, integer, text, tex
 -- -----------------------------------------------------------------------------------------
 alter table partywall.jobs
 add column priority smallint not null default 0,
+-- Jobs that were dispatched with one nonce are run one after the other, those with less before the others.
+add column bundle_place smallint not null default 0,
 add constraint jobs_priority_is_small check (priority between -100 and 100);
 
 grant select (priority) on partywall.jobs to partywall_worker, partywall_api, partywall_operator, partywall_dispatcher;

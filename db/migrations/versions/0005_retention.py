@@ -1,4 +1,4 @@
-"""Fair order among tenants, limits, and priorities."""
+"""Indexes and vacuum settings for many finished jobs."""
 
 from db.migrations.execution import execute_file
 
@@ -10,4 +10,4 @@ depends_on = None
 
 def upgrade() -> None:
     """Run the revision's file."""
-    execute_file("migrations/0005_fair_order.sql")
+    execute_file("migrations/0005_retention.sql")
