@@ -13,8 +13,8 @@ from db.limits import Limits, RunningLimit, own_limits, set_limits, set_running_
 from db.roles import Role
 from db.session import platform_connection, tenant_session
 from tests.databases import Database, TestTenant, make_tenant
-from tests.db.limiting import dispatched, enqueue_some, finish_all, limit, limit_running, limits_of, listening
-from tests.db.work import claim_of, dispatch_all, enqueue_one, job_of
+from tests.db.limiting import dispatched, enqueue_some, limit, limit_running, limits_of, listening
+from tests.db.work import claim_of, dispatch_all, enqueue_one, expire, finish_all, job_of
 
 UNLIMITED = Limits(weight=1, max_running=None, rate=None, burst=None, max_queued=None)
 
@@ -39,9 +39,7 @@ def test_a_running_attempt_that_lost_its_lease_frees_its_place(database: Databas
     assert dispatch_all() == []
 
     database.do("update partywall.jobs set lease_expires_at = now() - interval '1 second' where state = 'running'")
-    with platform_connection(Role.DISPATCHER) as connection:
-        connection.exec_driver_sql("select * from partywall.expire_leases(10)")
-        connection.commit()
+    expire()
 
     assert job_of(acme, lost).state == "scheduled"
     assert [message.job_id for message in dispatch_all()] == [other]
@@ -56,8 +54,8 @@ def test_a_task_and_a_queue_have_limits_of_their_own(acme: TestTenant) -> None:
 
     sent = [message.task_name for message in dispatch_all()]
     assert (sent.count("notes.read"), sent.count("notes.write")) == (2, 4)
-    assert dispatched(queue="slow") == {"acme": 1}
-    assert dispatched() == dispatched(queue="slow") == {}
+    assert dispatched("slow") == {"acme": 1}
+    assert dispatched() == dispatched("slow") == {}
 
 
 def test_a_task_that_stands_on_two_queues_has_one_limit(acme: TestTenant) -> None:
@@ -65,13 +63,7 @@ def test_a_task_that_stands_on_two_queues_has_one_limit(acme: TestTenant) -> Non
     enqueue_some(acme, 3, task_name="notes.read")
     enqueue_some(acme, 3, task_name="notes.read", queue="slow")
 
-    with platform_connection(Role.DISPATCHER) as connection:
-        rows = connection.exec_driver_sql(
-            "select * from partywall.dispatch(array['default', 'slow'], null, null, 100, 100, interval '1 minute')"
-        ).all()
-        connection.commit()
-
-    assert len(rows) == 2
+    assert dispatched("default", "slow") == {"acme": 2}
 
 
 def test_what_is_limited_holds_up_nothing_else_of_the_tenant(acme: TestTenant) -> None:
