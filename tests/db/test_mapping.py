@@ -53,4 +53,4 @@ def test_every_mapped_class_is_of_a_protected_table_and_begins_with_the_tenant(d
 def _family(kind: str) -> str:
     """Return the type without what a mapping need not repeat: length, precision, size of an integer."""
     spoken = kind.lower().split("(")[0]
-    return {"varchar": "text", "integer": "bigint"}.get(spoken, spoken)
+    return {"varchar": "text", "integer": "bigint", "smallint": "bigint"}.get(spoken, spoken)
