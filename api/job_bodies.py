@@ -43,6 +43,7 @@ class JobSummary(BaseModel):
     task: str = Field(examples=["orders.import_csv"])
     queue: str
     state: JobState
+    priority: int = Field(description="Of the tenant's own jobs those with more are started first.")
     attempt: int = Field(description="The number of the latest attempt; 0 before the first.")
     max_attempts: int
     handed_back: int = Field(description="Attempts that do not count: their worker was told to stop.")
@@ -150,6 +151,7 @@ def _summary(job: JobRow) -> dict[str, Any]:
         "task": job.task_name,
         "queue": job.queue,
         "state": JobState(job.state),
+        "priority": job.priority,
         "attempt": job.attempt,
         "max_attempts": job.max_attempts,
         "handed_back": job.handed_back,

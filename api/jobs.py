@@ -22,6 +22,8 @@ from db.errors import (
     JobNotFoundError,
     PayloadTooLargeError,
     PayloadUnstorableError,
+    QueueFullError,
+    TenantDrainingError,
     UniqueKeyTakenError,
 )
 from db.jobs import JobState
@@ -41,6 +43,8 @@ _REFUSALS = (
     PayloadTooLargeError,
     IdempotencyKeyReusedError,
     UniqueKeyTakenError,
+    QueueFullError,
+    TenantDrainingError,
 )
 _FOUND: Responses = {
     200: {

@@ -13,7 +13,7 @@ from api.job_bodies import AttemptBody, AttemptPage, JobBody
 from api.job_requests import CancelRequest, known_id
 from api.pages import PageRequest
 from db import jobs, steering
-from db.errors import JobNotFoundError, JobOverError, UniqueKeyTakenError
+from db.errors import JobNotFoundError, JobOverError, QueueFullError, TenantDrainingError, UniqueKeyTakenError
 from db.roles import Role
 from db.session import async_tenant_session
 
@@ -45,7 +45,9 @@ async def cancel_job(job_id: str, request: Request, caller: Caller) -> JobBody:
     "/retry",
     status_code=202,
     response_description="The job waits for one more attempt.",
-    responses=problems(*CALLER_ERRORS, JobNotFoundError, JobOverError, UniqueKeyTakenError),
+    responses=problems(
+        *CALLER_ERRORS, JobNotFoundError, JobOverError, UniqueKeyTakenError, QueueFullError, TenantDrainingError
+    ),
 )
 async def retry_job(job_id: str, caller: Caller) -> JobBody:
     """Let a job that has failed, has expired or was cancelled try once more."""

@@ -6,6 +6,7 @@ Every change acts on the backlog at the next dispatch. `changed_by` says who mak
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Any, Literal
 from uuid import UUID
 
@@ -44,6 +45,12 @@ class RunningLimit:
     kind: LimitKind
     name: str
     max_running: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who changed a limit last, and when."""
+
     changed_by: str
     changed_at: datetime
 
@@ -61,8 +68,8 @@ class TenantLimits:
     effective: Limits
     own: Limits
     running_limits: tuple[RunningLimit, ...]
-    changed_by: str | None
-    changed_at: datetime | None
+    changes: Mapping[str, Change]
+    """By name of the limit, `tier`, `task:NAME` or `queue:NAME`; what went back to the tier's or was dropped, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +108,10 @@ def tenant_limits(connection: Connection, slug: str) -> TenantLimits:
         effective=Limits(**row.effective),
         own=Limits(**row.own),
         running_limits=_running_limits(row.running_limits),
-        changed_by=row.changed_by,
-        changed_at=row.changed_at,
+        changes={
+            name: Change(each["changed_by"], datetime.fromisoformat(each["changed_at"]))
+            for name, each in row.changes.items()
+        },
     )
 
 
@@ -127,7 +136,7 @@ def set_limits(
         TenantUnknownError, TenantDeletingError: there is no such tenant, or none for long.
         LimitInvalidError: there is no limit of that name, or it cannot be that.
     """
-    return change_tenant(connection, _SET_LIMITS, slug, changes=dict(changes), changed_by=changed_by)
+    return change_tenant(connection, _SET_LIMITS, slug, changes=finite(changes), changed_by=changed_by)
 
 
 def set_running_limit(
@@ -167,10 +176,22 @@ def drain_tenant(connection: Connection, slug: str, *, reason: str | None, chang
     return _set_flow(connection, slug, "draining", reason=reason, changed_by=changed_by)
 
 
+def finite(changes: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return the changes as JSON can hold them.
+
+    Raises:
+        LimitInvalidError: one is infinite, or no number.
+    """
+    for name, value in changes.items():
+        if isinstance(value, float) and not isfinite(value):
+            raise LimitInvalidError(f"{value} is no limit", limit=name, hint="Name a number that has an end.")
+    return dict(changes)
+
+
 def _set_flow(connection: Connection, slug: str, flow: Flow, **values: Any) -> UUID:
     statement = text("select partywall.set_flow(:slug, :flow, :reason, :changed_by)")
     return change_tenant(connection, statement, slug, flow=flow, **values)
 
 
 def _running_limits(found: list[dict[str, Any]]) -> tuple[RunningLimit, ...]:
-    return tuple(RunningLimit(**each | {"changed_at": datetime.fromisoformat(each["changed_at"])}) for each in found)
+    return tuple(RunningLimit(**each) for each in found)

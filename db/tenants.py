@@ -20,6 +20,7 @@ class Tenant:
     slug: str
     name: str
     status: str
+    tier: str
     job_retention_days: int
     created_at: datetime
 
@@ -60,7 +61,11 @@ def create_tenant(connection: Connection, *, slug: str, name: str, tier: str = "
 def list_tenants(connection: Connection) -> list[Tenant]:
     """Return every tenant the connection's role may see, ordered by slug."""
     rows = connection.execute(
-        text("select id, slug, name, status, job_retention_days, created_at from partywall.tenants order by slug")
+        text("""
+            select id, slug, name, status, tier, job_retention_days, created_at
+            from partywall.tenants
+            order by slug
+        """)
     ).all()
     connection.commit()
     return [Tenant(*row) for row in rows]

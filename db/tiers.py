@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from db.limits import Limits
+from db.limits import Limits, finite
 from db.tenants import change_tenant
 
 STANDARD = "standard"
@@ -59,7 +59,7 @@ def set_tier(
     Raises:
         LimitInvalidError: it cannot be named so, there is no limit of that name, or it cannot be that.
     """
-    connection.execute(_SET_TIER, {"name": name, "changes": dict(changes), "changed_by": changed_by})
+    connection.execute(_SET_TIER, {"name": name, "changes": finite(changes), "changed_by": changed_by})
     connection.commit()
 
 

@@ -5,7 +5,7 @@
 create or replace function partywall_private.limits_of(tenant uuid)
 returns table (
     tenant_id uuid, tier text, flow text, flow_reason text, flow_by text, flow_at timestamptz, effective jsonb,
-    own jsonb, running_limits jsonb, changed_by text, changed_at timestamptz
+    own jsonb, running_limits jsonb, changes jsonb
 )
 language sql
 stable
@@ -25,8 +25,7 @@ as $$
             (
                 select jsonb_agg(
                     jsonb_build_object(
-                        'kind', single.kind, 'name', single.name, 'max_running', single.max_running,
-                        'changed_by', single.changed_by, 'changed_at', single.changed_at
+                        'kind', single.kind, 'name', single.name, 'max_running', single.max_running
                     ) order by single.kind, single.name
                 )
                 from partywall.running_limits as single
@@ -34,7 +33,7 @@ as $$
             ),
             '[]'
         ),
-        own.changed_by, own.changed_at
+        coalesce(own.changes, '{}')
     from partywall_private.effective_limits as effective
     left join partywall.tenant_limits as own on effective.tenant_id = own.tenant_id
     where effective.tenant_id = limits_of.tenant
@@ -44,7 +43,7 @@ $$;
 create or replace function partywall.tenant_limits(slug text)
 returns table (
     tenant_id uuid, tier text, flow text, flow_reason text, flow_by text, flow_at timestamptz, effective jsonb,
-    own jsonb, running_limits jsonb, changed_by text, changed_at timestamptz
+    own jsonb, running_limits jsonb, changes jsonb
 )
 language sql
 stable
@@ -69,9 +68,9 @@ as $$
     from partywall_private.limits_of(partywall.current_tenant_id()) as found
 $$;
 
--- Locks the tenant and notes that its limits change, by whom and when, in a row of its own. Returns its id, null when
--- no tenant has that slug. Raises PW006.
-create or replace function partywall_private.changed_limits(slug text, changed_by text)
+-- Locks the tenant and notes who changes these limits of it, and when. Returns its id, null when no tenant has that
+-- slug. Raises PW006.
+create or replace function partywall_private.changed_limits(slug text, names text[], changed_by text)
 returns uuid
 language plpgsql
 volatile
@@ -79,15 +78,17 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     tenant record;
+    change constant jsonb := jsonb_build_object(
+        'changed_by', partywall_private.changer(changed_limits.changed_by), 'changed_at', now()
+    );
 begin
     select * into tenant from partywall_private.lock_tenant(changed_limits.slug);
 
-    insert into partywall.tenant_limits (tenant_id, changed_by, changed_at)
-    select tenant.id, partywall_private.changer(changed_limits.changed_by), now()
+    insert into partywall.tenant_limits as limits (tenant_id, changes)
+    select tenant.id, coalesce((select jsonb_object_agg(each.name, change) from unnest(names) as each (name)), '{}')
     where tenant.id is not null
     on conflict on constraint tenant_limits_pkey do update
-    set changed_by = excluded.changed_by,
-        changed_at = excluded.changed_at;
+    set changes = limits.changes || excluded.changes;
     return tenant.id;
 end
 $$;
@@ -113,6 +114,25 @@ begin
 end
 $$;
 
+-- Raises PW019 for what a constraint of limits refused, or was no number.
+create or replace function partywall_private.raise_no_limit(changes jsonb, broken text)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception 'that is no limit: %', raise_no_limit.changes using
+        errcode = 'PW019',
+        hint = case
+            when broken like '%\_weight\_is\_positive' then 'A weight is 0.001 to 1000.'
+            when broken like '%\_rate\_is\_a\_number' then 'A rate is jobs a second: above 0, at most 1000000.'
+            when broken like '%\_burst\_has\_a\_rate' then 'A burst of a tier needs a rate.'
+            else 'It is a whole number from 1. To start nothing at all, pause the tenant.'
+        end;
+end
+$$;
+
 -- Sets the limits that `changes` names, of weight, max_running, rate, burst, max_queued; null goes back to the tier's.
 -- Returns the tenant's id, null when no tenant has that slug. Raises PW006, PW019 when a name or number is no limit.
 create or replace function partywall.set_limits(slug text, changes jsonb, changed_by text)
@@ -123,9 +143,13 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant uuid := partywall_private.changed_limits(set_limits.slug, set_limits.changed_by);
+    tenant uuid;
+    broken text;
 begin
     perform partywall_private.require_limits(set_limits.changes);
+    tenant := partywall_private.changed_limits(
+        set_limits.slug, array(select jsonb_object_keys(set_limits.changes)), set_limits.changed_by
+    );
 
     update partywall.tenant_limits as limits
     set (weight, max_running, rate, burst, max_queued) = (
@@ -136,10 +160,8 @@ begin
     perform partywall_private.act_at_once(tenant);
     return tenant;
 exception when check_violation or numeric_value_out_of_range or invalid_text_representation then
-    raise exception 'that is no limit: %', set_limits.changes using
-        errcode = 'PW019',
-        hint = 'weight is 0.001 to 1000, rate is jobs a second, above 0 and at most 1000000, the others are whole numbers'
-        ' from 1; null goes back to the tier''s. To start nothing at all, pause the tenant.';
+    get stacked diagnostics broken = constraint_name;
+    perform partywall_private.raise_no_limit(set_limits.changes, broken);
 end
 $$;
 
@@ -155,7 +177,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant uuid := partywall_private.changed_limits(set_running_limit.slug, set_running_limit.changed_by);
+    tenant uuid := partywall_private.changed_limits(
+        set_running_limit.slug, array[format('%s:%s', kind, name)], set_running_limit.changed_by
+    );
 begin
     if tenant is null then
         return null;
@@ -165,15 +189,11 @@ begin
           and limits.kind = set_running_limit.kind
           and limits.name = set_running_limit.name;
     else
-        insert into partywall.running_limits (tenant_id, kind, name, max_running, changed_by)
+        insert into partywall.running_limits (tenant_id, kind, name, max_running)
         values (
-            tenant, set_running_limit.kind, set_running_limit.name, set_running_limit.max_running,
-            partywall_private.changer(set_running_limit.changed_by)
+            tenant, set_running_limit.kind, set_running_limit.name, set_running_limit.max_running
         )
-        on conflict on constraint running_limits_pkey do update
-        set max_running = excluded.max_running,
-            changed_by = excluded.changed_by,
-            changed_at = now();
+        on conflict on constraint running_limits_pkey do update set max_running = excluded.max_running;
     end if;
     perform partywall_private.act_at_once(tenant);
     return tenant;

@@ -9,6 +9,8 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    broken text;
 begin
     perform partywall_private.require_limits(set_tier.changes);
 
@@ -32,10 +34,13 @@ begin
     ));
     perform partywall_private.announce(null);
 exception when check_violation or numeric_value_out_of_range or invalid_text_representation then
-    raise exception 'that is no tier: "%" with %', set_tier.name, set_tier.changes using
-        errcode = 'PW019',
-        hint = 'A tier is named with small letters, digits, - and _, at most 63. Its weight is 0.001 to 1000, its rate'
-        ' jobs a second, above 0 and at most 1000000; a burst needs a rate; the others are whole numbers from 1.';
+    get stacked diagnostics broken = constraint_name;
+    if broken = 'tiers_names_are_short' then
+        raise exception 'no tier can be named "%"', set_tier.name using
+            errcode = 'PW019',
+            hint = 'A name is 1 to 63 of a-z, 0-9, - and _, with a letter or digit first and last.';
+    end if;
+    perform partywall_private.raise_no_limit(set_tier.changes, broken);
 end
 $$;
 
@@ -62,7 +67,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant uuid := partywall_private.changed_limits(set_tenant_tier.slug, set_tenant_tier.changed_by);
+    tenant uuid := partywall_private.changed_limits(set_tenant_tier.slug, array['tier'], set_tenant_tier.changed_by);
 begin
     update partywall.tenants as tenants set tier = set_tenant_tier.tier where tenants.id = tenant;
     perform partywall_private.act_at_once(tenant);

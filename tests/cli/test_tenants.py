@@ -11,7 +11,7 @@ def test_a_created_tenant_is_listed(database: Database, partywall: Run) -> None:
     listed = json.loads(partywall("tenants", "list", "--json").stdout)
 
     (tenant,) = listed["tenants"]
-    assert created == {"id": tenant["id"], "slug": "acme", "name": "Acme Ltd", "status": "active"}
+    assert created == {"id": tenant["id"], "slug": "acme", "name": "Acme Ltd", "status": "active", "tier": "standard"}
     assert tenant["name"] == "Acme Ltd"
     assert tenant["created_at"].endswith("Z")
 

@@ -1,18 +1,17 @@
 """Short ways to limit a tenant and to see what comes of it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
 
-from db import attempts, limits
-from db.dispatching import Dispatched
+from db import limits
 from db.limits import LimitKind, TenantLimits
 from db.roles import Role
 from db.session import platform_connection
 from tests.databases import Database, TestTenant
-from tests.db.work import body_of, claim_of, dispatch_all, enqueue_one
+from tests.db.work import dispatch_all, enqueue_one
 
 
 def limit(tenant: TestTenant, **changes: float | None) -> None:
@@ -39,17 +38,9 @@ def enqueue_some(tenant: TestTenant, count: int, *, task_name: str = "notes.writ
         enqueue_one(tenant, task_name=task_name, queue=queue)
 
 
-def dispatched(*, queue: str = "default", batch_limit: int = 100) -> Counter[str]:
+def dispatched(*queues: str, batch_limit: int = 100) -> Counter[str]:
     """Return how many jobs of each tenant are dispatched now, by slug."""
-    return Counter(message.tenant_slug for message in dispatch_all(queue=queue, batch_limit=batch_limit))
-
-
-def finish_all(messages: Sequence[Dispatched]) -> None:
-    """Let workers run what they were told of."""
-    for message in messages:
-        for attempt in claim_of(message):
-            with body_of(attempt) as connection:
-                attempts.finish(connection, result=None)
+    return Counter(message.tenant_slug for message in dispatch_all(*queues, batch_limit=batch_limit))
 
 
 @contextmanager

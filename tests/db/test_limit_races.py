@@ -12,8 +12,8 @@ import pytest
 from db.dispatching import Dispatched
 from db.roles import Role
 from tests.databases import Database, TestTenant
-from tests.db.limiting import enqueue_some, finish_all, limit, limit_running
-from tests.db.work import dispatch_all, enqueue_one
+from tests.db.limiting import enqueue_some, limit, limit_running
+from tests.db.work import dispatch_all, enqueue_one, finish_all
 
 DISPATCH = "select * from partywall.dispatch(array[%s], null, null, 100, 100, interval '1 minute')"
 IN_FLIGHT = """
@@ -52,7 +52,7 @@ class Site:
 
     def dispatch(self, queue: str) -> None:
         while not self.is_done.is_set():
-            for message in dispatch_all(queue=queue, batch_limit=5):
+            for message in dispatch_all(queue, batch_limit=5):
                 self._messages.put(message)
 
     def work(self) -> None:

@@ -9,12 +9,12 @@ from sqlalchemy import Connection
 
 from db import limits
 from db.errors import LimitInvalidError, NoTenantError, TenantDeletingError, TenantUnknownError
-from db.limits import Limits, own_limits, set_limits, set_running_limit
+from db.limits import Limits, RunningLimit, own_limits, set_limits, set_running_limit
 from db.roles import Role
 from db.session import platform_connection, tenant_session
 from tests.databases import Database, TestTenant, make_tenant
-from tests.db.limiting import dispatched, enqueue_some, finish_all, limit, limit_running, limits_of, listening
-from tests.db.work import claim_of, dispatch_all, enqueue_one, job_of
+from tests.db.limiting import dispatched, enqueue_some, limit, limit_running, limits_of, listening
+from tests.db.work import claim_of, dispatch_all, enqueue_one, expire, finish_all, job_of
 
 UNLIMITED = Limits(weight=1, max_running=None, rate=None, burst=None, max_queued=None)
 
@@ -39,9 +39,7 @@ def test_a_running_attempt_that_lost_its_lease_frees_its_place(database: Databas
     assert dispatch_all() == []
 
     database.do("update partywall.jobs set lease_expires_at = now() - interval '1 second' where state = 'running'")
-    with platform_connection(Role.DISPATCHER) as connection:
-        connection.exec_driver_sql("select * from partywall.expire_leases(10)")
-        connection.commit()
+    expire()
 
     assert job_of(acme, lost).state == "scheduled"
     assert [message.job_id for message in dispatch_all()] == [other]
@@ -56,8 +54,8 @@ def test_a_task_and_a_queue_have_limits_of_their_own(acme: TestTenant) -> None:
 
     sent = [message.task_name for message in dispatch_all()]
     assert (sent.count("notes.read"), sent.count("notes.write")) == (2, 4)
-    assert dispatched(queue="slow") == {"acme": 1}
-    assert dispatched() == dispatched(queue="slow") == {}
+    assert dispatched("slow") == {"acme": 1}
+    assert dispatched() == dispatched("slow") == {}
 
 
 def test_a_task_that_stands_on_two_queues_has_one_limit(acme: TestTenant) -> None:
@@ -65,13 +63,7 @@ def test_a_task_that_stands_on_two_queues_has_one_limit(acme: TestTenant) -> Non
     enqueue_some(acme, 3, task_name="notes.read")
     enqueue_some(acme, 3, task_name="notes.read", queue="slow")
 
-    with platform_connection(Role.DISPATCHER) as connection:
-        rows = connection.exec_driver_sql(
-            "select * from partywall.dispatch(array['default', 'slow'], null, null, 100, 100, interval '1 minute')"
-        ).all()
-        connection.commit()
-
-    assert len(rows) == 2
+    assert dispatched("default", "slow") == {"acme": 2}
 
 
 def test_what_is_limited_holds_up_nothing_else_of_the_tenant(acme: TestTenant) -> None:
@@ -136,26 +128,23 @@ def test_limits_are_shown_with_who_and_when(acme: TestTenant) -> None:
     before = datetime.now(UTC) - timedelta(seconds=5)
     shown = limits_of(acme)
     assert (shown.tenant_id, shown.tier, shown.flow) == (acme.id, "standard", "open")
-    assert (shown.effective, shown.own.weight, shown.running_limits) == (UNLIMITED, None, ())
-    assert (shown.changed_by, shown.changed_at) == (None, None)
+    assert (shown.effective, shown.own.weight, shown.running_limits, shown.changes) == (UNLIMITED, None, (), {})
 
     with platform_connection(Role.OPERATOR) as connection:
         set_limits(connection, "acme", {"max_running": 4, "rate": 0.5}, changed_by="operator/mary")
         set_running_limit(connection, "acme", "task", "notes.read", 2, changed_by="operator/joe")
+        set_limits(connection, "acme", {"rate": 1.5})
 
     shown = limits_of(acme)
-    assert shown.effective == Limits(weight=1, max_running=4, rate=0.5, burst=1, max_queued=None)
-    assert shown.own == Limits(weight=None, max_running=4, rate=0.5, burst=None, max_queued=None)
-    (single,) = shown.running_limits
-    assert (single.kind, single.name, single.max_running, single.changed_by) == (
-        "task",
-        "notes.read",
-        2,
-        "operator/joe",
-    )
-    assert shown.changed_by == "operator/joe"
-    assert shown.changed_at is not None
-    assert before < shown.changed_at <= single.changed_at + timedelta(seconds=1)
+    assert shown.effective == Limits(weight=1, max_running=4, rate=1.5, burst=2, max_queued=None)
+    assert shown.own == Limits(weight=None, max_running=4, rate=1.5, burst=None, max_queued=None)
+    assert shown.running_limits == (RunningLimit("task", "notes.read", 2),)
+    assert {name: change.changed_by for name, change in shown.changes.items()} == {
+        "max_running": "operator/mary",
+        "rate": "operator/partywall_operator",
+        "task:notes.read": "operator/joe",
+    }
+    assert before < shown.changes["max_running"].changed_at < shown.changes["rate"].changed_at
 
 
 def test_a_change_that_takes_a_limit_away_says_who_too(acme: TestTenant) -> None:
@@ -164,13 +153,12 @@ def test_a_change_that_takes_a_limit_away_says_who_too(acme: TestTenant) -> None
 
     with platform_connection(Role.OPERATOR) as connection:
         set_running_limit(connection, "acme", "queue", "slow", None, changed_by="operator/mary")
-    assert (limits_of(acme).running_limits, limits_of(acme).changed_by) == ((), "operator/mary")
-    with platform_connection(Role.OPERATOR) as connection:
-        set_limits(connection, "acme", {"max_running": None})
+        set_limits(connection, "acme", {"max_running": None}, changed_by="operator/joe")
 
     shown = limits_of(acme)
-    assert (shown.own.max_running, shown.own.weight) == (None, 3)
-    assert shown.changed_by == "operator/partywall_operator"
+    assert (shown.running_limits, shown.own.max_running, shown.own.weight) == ((), None, 3)
+    assert shown.changes["queue:slow"].changed_by == "operator/mary"
+    assert shown.changes["max_running"].changed_by == "operator/joe"
 
 
 @pytest.mark.parametrize(

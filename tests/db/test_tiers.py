@@ -88,7 +88,7 @@ def test_who_gave_a_tenant_its_tier_is_told(acme: TestTenant) -> None:
     make_tier("pro")
     give(acme, "pro")
 
-    assert (limits_of(acme).tier, limits_of(acme).changed_by) == ("pro", "operator/joe")
+    assert (limits_of(acme).tier, limits_of(acme).changes["tier"].changed_by) == ("pro", "operator/joe")
 
 
 def test_a_tenant_is_created_with_a_tier(database: Database) -> None:
