@@ -15,6 +15,11 @@ returns table (tenant_id uuid, tenant_slug text, job_id uuid, task_name text, qu
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
+-- Its plan is kept, and may have been made when there was little to look at. Whatever comes, it goes by the indexes.
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
