@@ -47,8 +47,8 @@ def watched(database: Database, acme: TestTenant) -> Iterator[psycopg.Connection
     "call",
     [
         "enqueue('notes.write', '{}', 'default', null, 1, idempotency_key => 'a', unique_key => 'b')",
-        "dispatch('default', array['notes.write'], 10, 100, '1 minute')",
-        "dispatch('default', null, 10, 100, '-1 minute')",
+        "dispatch(array['default'], array['notes.write'], null, 10, 100, '1 minute')",
+        "dispatch(array['default'], null, null, 10, 100, '-1 minute')",
         "undo_dispatch(array[gen_random_uuid()])",
         "claim(gen_random_uuid(), array[gen_random_uuid()], gen_random_uuid(), 'x', 'x', null, '1 s', '1 s')",
         "cancel_job(gen_random_uuid(), 'x')",
