@@ -96,7 +96,7 @@ def test_a_drained_tenant_is_refused_and_still_sees_its_jobs(as_acme: httpx.Clie
     drain(acme)
 
     problem(as_acme.post("/v1/jobs", json=FETCH), 403, "tenant-draining")
-    assert as_acme.get(f"/v1/jobs/{job['id']}").json() == job
+    assert as_acme.get(f"/v1/jobs/{job['id']}").json()["state"] == "queued"
     as_acme.post(f"/v1/jobs/{job['id']}/cancel")
     problem(as_acme.post(f"/v1/jobs/{job['id']}/retry"), 403, "tenant-draining")
 
