@@ -15,10 +15,14 @@ returns table (tenant_id uuid, tenant_slug text, job_id uuid, task_name text, qu
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
--- Its plan is kept, and may have been made when there was little to look at. Whatever comes, it goes by the indexes.
+-- Its plan is kept, and may have been made when there was little to look at. Whatever comes, every look is one into an
+-- index, and what was found is joined with nothing: each step hands on all that the later ones need.
 set enable_seqscan = off
+set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_sort = off
+set enable_incremental_sort = off
 set jit = off
 as $$
 #variable_conflict use_column
@@ -34,38 +38,7 @@ begin
 
     return query
         with eligible as materialized (
-            select
-                turns.tenant_id, limits.slug, limits.weight, limits.status, limits.rate, bucket.tokens,
-                greatest(turns.virtual_time, next_jobs.clock) as virtual_time,
-                least(room, limits.max_running - running.jobs, floor(bucket.tokens))::integer as allowance
-            from partywall_private.turns as turns
-            inner join partywall_private.effective_limits as limits on turns.tenant_id = limits.tenant_id
-            left join partywall_private.buckets as buckets on turns.tenant_id = buckets.tenant_id
-            cross join lateral (
-                select case when limits.rate is not null then least(
-                    limits.burst,
-                    coalesce(
-                        buckets.tokens + limits.rate * extract(epoch from now() - buckets.filled_at), limits.burst
-                    )
-                ) end
-            ) as bucket (tokens)
-            cross join lateral (
-                select case when limits.max_running is not null then (
-                    select count(*)
-                    from partywall.jobs as jobs
-                    where jobs.tenant_id = turns.tenant_id
-                      and jobs.state in ('dispatched', 'running')
-                ) end
-            ) as running (jobs)
-            where turns.lane = in_lane
-              and turns.waiting
-              and turns.virtual_time >= next_jobs.clock - 1
-              and limits.status <> 'suspended'
-              and limits.flow <> 'paused'
-              and (limits.max_running is null or running.jobs < limits.max_running)
-              and (bucket.tokens is null or bucket.tokens >= 1)
-            order by turns.virtual_time
-            limit lanes_limit
+            select * from partywall_private.eligible_turns(in_lane, next_jobs.clock, room, lanes_limit)
         ),
         -- How many of one tenant are looked at: enough that the lowest tags are among them, or we stop before.
         breadth as materialized (
@@ -74,25 +47,54 @@ begin
                 case when count(*) = lanes_limit then max(eligible.virtual_time) end as last_virtual_time
             from eligible
         ),
+        -- By leaps: which tasks of a tenant have something on which queue, and how many more of each may run.
         kinds as materialized (
             select
-                eligible.tenant_id, leaps.queue, leaps.task_name,
-                of_task.max_running - (
-                    select count(*)
-                    from partywall.jobs as jobs
-                    where jobs.tenant_id = eligible.tenant_id
-                      and jobs.task_name = of_task.name
-                      and jobs.state in ('dispatched', 'running')
+                eligible.*, leaps.queue, leaps.task_name, breadth.jobs as breadth,
+                (
+                    select limits.max_running - (
+                        select count(*)
+                        from partywall.jobs as jobs
+                        where jobs.tenant_id = eligible.tenant_id
+                          and jobs.task_name = leaps.task_name
+                          and jobs.state in ('dispatched', 'running')
+                    )
+                    from partywall.running_limits as limits
+                    where limits.tenant_id = eligible.tenant_id
+                      and limits.kind = 'task'
+                      and limits.name = leaps.task_name
                 ) as left_of_task,
-                of_queue.max_running - (
-                    select count(*)
-                    from partywall.jobs as jobs
-                    where jobs.tenant_id = eligible.tenant_id
-                      and jobs.queue = of_queue.name
-                      and jobs.state in ('dispatched', 'running')
+                (
+                    select limits.max_running - (
+                        select count(*)
+                        from partywall.jobs as jobs
+                        where jobs.tenant_id = eligible.tenant_id
+                          and jobs.queue = leaps.queue
+                          and jobs.state in ('dispatched', 'running')
+                    )
+                    from partywall.running_limits as limits
+                    where limits.tenant_id = eligible.tenant_id
+                      and limits.kind = 'queue'
+                      and limits.name = leaps.queue
                 ) as left_of_queue,
-                greatest(0.001, coalesce(own.seconds, everybody.seconds, 0.1)) as cost
+                greatest(0.001, coalesce(
+                    (
+                        select own.seconds
+                        from partywall_private.run_times as own
+                        where own.task_name = leaps.task_name
+                          and own.tenant_id = eligible.tenant_id
+                          and own.samples >= 5
+                    ),
+                    (
+                        select everybody.seconds
+                        from partywall_private.run_times as everybody
+                        where everybody.task_name = leaps.task_name
+                          and everybody.tenant_id is null
+                    ),
+                    0.1
+                )) as cost
             from eligible
+            cross join breadth
             cross join lateral (
                 with recursive leaps as (
                     (
@@ -118,98 +120,71 @@ begin
                 )
                 select leaps.queue, leaps.task_name from leaps
             ) as leaps
-            left join partywall.running_limits as of_task
-                on eligible.tenant_id = of_task.tenant_id
-                and of_task.kind = 'task'
-                and leaps.task_name = of_task.name
-            left join partywall.running_limits as of_queue
-                on eligible.tenant_id = of_queue.tenant_id
-                and of_queue.kind = 'queue'
-                and leaps.queue = of_queue.name
-            left join partywall_private.run_times as own
-                on leaps.task_name = own.task_name
-                and eligible.tenant_id = own.tenant_id
-                and own.samples >= 5
-            left join partywall_private.run_times as everybody
-                on leaps.task_name = everybody.task_name
-                and everybody.tenant_id is null
             where leaps.queue = any(from_queues)
               and (known_tasks is null or leaps.task_name = any(known_tasks))
         ),
         heads as materialized (
             select
-                first.*,
+                kinds.*, head.id, head.priority, head.run_at,
                 row_number() over (
-                    partition by first.tenant_id order by first.priority desc, first.run_at, first.id
-                ) as place
-            from (
-                select
-                    kinds.tenant_id, kinds.queue, kinds.task_name, kinds.cost, head.id, head.priority, head.run_at,
-                    kinds.left_of_queue, kinds.left_of_task,
-                    row_number() over (
-                        partition by kinds.tenant_id, kinds.queue order by head.priority desc, head.run_at, head.id
-                    ) as place_in_queue,
-                    -- After a task has moved to another queue there are jobs of it on both.
-                    row_number() over (
-                        partition by kinds.tenant_id, kinds.task_name order by head.priority desc, head.run_at, head.id
-                    ) as place_in_task
-                from kinds
-                inner join eligible on kinds.tenant_id = eligible.tenant_id
-                cross join breadth
-                cross join lateral (
-                    select jobs.id, jobs.priority, jobs.run_at
-                    from partywall.jobs as jobs
-                    where jobs.tenant_id = kinds.tenant_id
-                      and jobs.queue = kinds.queue
-                      and jobs.task_name = kinds.task_name
-                      and jobs.state = 'queued'
-                      and (jobs.expires_at is null or jobs.expires_at > now())
-                      and (eligible.status = 'active' or jobs.runs_for_deleted)
-                    order by jobs.priority desc, jobs.run_at, jobs.id
-                    limit greatest(0, least(breadth.jobs, eligible.allowance, kinds.left_of_task, kinds.left_of_queue))
-                ) as head
-            ) as first
-            where (first.left_of_queue is null or first.place_in_queue <= first.left_of_queue)
-              and (first.left_of_task is null or first.place_in_task <= first.left_of_task)
+                    partition by kinds.tenant_id, kinds.queue order by head.priority desc, head.run_at, head.id
+                ) as place_in_queue,
+                row_number() over (
+                    partition by kinds.tenant_id, kinds.task_name order by head.priority desc, head.run_at, head.id
+                ) as place_in_task
+            from kinds
+            cross join lateral (
+                select jobs.id, jobs.priority, jobs.run_at
+                from partywall.jobs as jobs
+                where jobs.tenant_id = kinds.tenant_id
+                  and jobs.queue = kinds.queue
+                  and jobs.task_name = kinds.task_name
+                  and jobs.state = 'queued'
+                  and (jobs.expires_at is null or jobs.expires_at > now())
+                  and (kinds.status = 'active' or jobs.runs_for_deleted)
+                order by jobs.priority desc, jobs.run_at, jobs.id
+                limit greatest(0, least(kinds.breadth, kinds.allowance, kinds.left_of_task, kinds.left_of_queue))
+            ) as head
         ),
         looked_at as materialized (
             select
-                heads.*, eligible.weight, eligible.virtual_time, eligible.slug,
-                sum(heads.cost) over through_tenant as cost_through,
-                heads.place = 1 or (heads.task_name, heads.queue) is distinct from (
-                    lag(heads.task_name) over through_tenant, lag(heads.queue) over through_tenant
+                placed.*,
+                sum(placed.cost) over through_tenant as cost_through,
+                placed.place = 1 or (placed.task_name, placed.queue) is distinct from (
+                    lag(placed.task_name) over through_tenant, lag(placed.queue) over through_tenant
                 ) as is_other_task
-            from heads
-            inner join eligible on heads.tenant_id = eligible.tenant_id
-            cross join breadth
-            where heads.place <= least(breadth.jobs, eligible.allowance)
-            window through_tenant as (partition by heads.tenant_id order by heads.place)
+            from (
+                select
+                    heads.*,
+                    row_number() over (
+                        partition by heads.tenant_id order by heads.priority desc, heads.run_at, heads.id
+                    ) as place
+                from heads
+                where (heads.left_of_queue is null or heads.place_in_queue <= heads.left_of_queue)
+                  and (heads.left_of_task is null or heads.place_in_task <= heads.left_of_task)
+            ) as placed
+            where placed.place <= least(placed.breadth, placed.allowance)
+            window through_tenant as (partition by placed.tenant_id order by placed.place)
         ),
+        -- Beyond the last job that was looked at of any tenant, the next tag is not known.
         horizon as materialized (
             select least(
-                min(ends.virtual_time) filter (where ends.jobs = breadth.jobs),
-                min(breadth.last_virtual_time)
+                min(ends.virtual_time) filter (where ends.jobs = ends.breadth),
+                (select breadth.last_virtual_time from breadth)
             ) as virtual_time
             from (
                 select
                     max(looked_at.virtual_time + looked_at.cost_through / looked_at.weight) as virtual_time,
-                    count(*) as jobs
+                    count(*) as jobs,
+                    max(looked_at.breadth) as breadth
                 from looked_at
                 group by looked_at.tenant_id
             ) as ends
-            cross join breadth
         ),
-        islands as materialized (
-            select
-                looked_at.*,
-                sum(looked_at.is_other_task::integer) over (
-                    partition by looked_at.tenant_id order by looked_at.place
-                ) as island
-            from looked_at
-        ),
-        bundles as materialized (
+        bundled as materialized (
             select
                 each.*,
+                gen_random_uuid() as dice,
                 -- An idle system gives every worker a part: with little to do, bundles are small.
                 greatest(
                     (each.place_in_island - 1)
@@ -222,20 +197,19 @@ begin
             from (
                 select
                     islands.*,
-                    count(*) over () as all_jobs,
                     row_number() over within_island as place_in_island,
                     sum(islands.cost) over within_island as cost_in_island
-                from islands
+                from (
+                    select
+                        looked_at.*,
+                        count(*) over () as all_jobs,
+                        sum(looked_at.is_other_task::integer) over (
+                            partition by looked_at.tenant_id order by looked_at.place
+                        ) as island
+                    from looked_at
+                ) as islands
                 window within_island as (partition by islands.tenant_id, islands.island order by islands.place)
             ) as each
-        ),
-        tagged as materialized (
-            select
-                bundles.*,
-                bundles.virtual_time + min(bundles.cost_through - bundles.cost) over (
-                    partition by bundles.tenant_id, bundles.island, bundles.bundle
-                ) / bundles.weight as tag
-            from bundles
         ),
         chosen as materialized (
             select numbered.*
@@ -244,7 +218,15 @@ begin
                     tagged.*,
                     row_number() over in_order as position,
                     sum(tagged.cost) over in_order - tagged.cost as seconds_before
-                from tagged
+                from (
+                    select
+                        bundled.*,
+                        bundled.virtual_time
+                        + min(bundled.cost_through - bundled.cost) over bundle / bundled.weight as tag,
+                        first_value(bundled.dice) over bundle as nonce
+                    from bundled
+                    window bundle as (partition by bundled.tenant_id, bundled.island, bundled.bundle)
+                ) as tagged
                 cross join horizon
                 where horizon.virtual_time is null or tagged.tag <= horizon.virtual_time
                 window in_order as (order by tagged.tag, tagged.tenant_id, tagged.place)
@@ -256,37 +238,32 @@ begin
                   or numbered.seconds_before < next_jobs.seconds
               )
         ),
-        nonces as materialized (
-            select chosen.tenant_id, chosen.island, chosen.bundle, gen_random_uuid() as nonce
-            from chosen
-            group by chosen.tenant_id, chosen.island, chosen.bundle
-        ),
         -- Whoever cancels one of them in a transaction that goes on holds up no other.
         held as materialized (
-            select jobs.tenant_id, jobs.id
+            select chosen.*
             from chosen
-            inner join partywall.jobs as jobs on chosen.tenant_id = jobs.tenant_id and chosen.id = jobs.id
-            where jobs.state = 'queued'
-            for update of jobs skip locked
+            cross join lateral (
+                select 1
+                from partywall.jobs as jobs
+                where jobs.tenant_id = chosen.tenant_id
+                  and jobs.id = chosen.id
+                  and jobs.state = 'queued'
+                for no key update skip locked
+            ) as locked
         ),
         sent as (
             update partywall.jobs as jobs
             set state = 'dispatched',
                 dispatched_at = now(),
-                dispatch_nonce = nonces.nonce,
-                bundle_place = chosen.place,
+                dispatch_nonce = held.nonce,
+                bundle_place = held.place,
                 sends = 1
             from held
-            inner join chosen on held.tenant_id = chosen.tenant_id and held.id = chosen.id
-            inner join nonces
-                on chosen.tenant_id = nonces.tenant_id
-                and chosen.island = nonces.island
-                and chosen.bundle = nonces.bundle
             where jobs.tenant_id = held.tenant_id
               and jobs.id = held.id
             returning
                 jobs.tenant_id, jobs.id, jobs.task_name, jobs.queue, jobs.attempt, jobs.dispatch_nonce,
-                chosen.slug, chosen.tag, chosen.cost, chosen.weight, chosen.position
+                held.slug, held.tag, held.cost, held.weight, held.position
         ),
         charged as (
             insert into partywall_private.charges (
@@ -305,31 +282,36 @@ begin
         ),
         served as materialized (
             select
-                eligible.tenant_id, eligible.rate, eligible.tokens,
-                eligible.tokens - coalesce(own.jobs, 0) as tokens_left,
-                eligible.virtual_time + coalesce(own.cost, 0) / eligible.weight as virtual_time,
-                coalesce(own.jobs, 0) as jobs,
-                coalesce(own.jobs, 0) < coalesce(seen.jobs, 0)
-                or coalesce(seen.jobs, 0) >= least(breadth.jobs, eligible.allowance)
-                or coalesce(seen.is_at_a_limit, false) as has_more
-            from eligible
-            cross join breadth
-            left join (
-                select sent.tenant_id, count(*) as jobs, sum(sent.cost) as cost from sent group by sent.tenant_id
-            ) as own on eligible.tenant_id = own.tenant_id
-            left join (
+                each.tenant_id,
+                max(each.rate) as rate,
+                max(each.tokens) - sum(each.sent) as tokens_left,
+                max(each.virtual_time) + sum(each.cost) / max(each.weight) as virtual_time,
+                sum(each.sent) as jobs,
+                -- Also of what is known of, but hidden by a limit.
+                sum(each.sent) < sum(each.seen)
+                or sum(each.seen) >= least(max(each.allowance), (select breadth.jobs from breadth))
+                or bool_or(each.is_limited) as has_more
+            from (
                 select
-                    kinds.tenant_id,
-                    (select count(*) from looked_at where looked_at.tenant_id = kinds.tenant_id) as jobs,
-                    bool_or(kinds.left_of_task is not null or kinds.left_of_queue is not null) as is_at_a_limit
+                    eligible.tenant_id, eligible.rate, eligible.tokens, eligible.virtual_time, eligible.weight,
+                    eligible.allowance, 0 as sent, 0::float8 as cost, 0 as seen, false as is_limited
+                from eligible
+                union all
+                select
+                    kinds.tenant_id, null, null, null, null, null, 0, 0, 0,
+                    kinds.left_of_task is not null or kinds.left_of_queue is not null
                 from kinds
-                group by kinds.tenant_id
-            ) as seen on eligible.tenant_id = seen.tenant_id
+                union all
+                select looked_at.tenant_id, null, null, null, null, null, 0, 0, 1, false from looked_at
+                union all
+                select sent.tenant_id, null, null, null, null, null, 1, sent.cost, 0, false from sent
+            ) as each
+            group by each.tenant_id
         ),
         moved as (
             update partywall_private.turns as turns
             set virtual_time = served.virtual_time,
-                waiting = served.has_more and (served.tokens is null or served.tokens_left >= 1),
+                waiting = served.has_more and (served.tokens_left is null or served.tokens_left >= 1),
                 not_before = case when served.has_more and served.tokens_left < 1
                     then now() + (1 - served.tokens_left) / served.rate * interval '1 second'
                 end
@@ -342,7 +324,7 @@ begin
             insert into partywall_private.buckets (tenant_id, tokens, filled_at)
             select served.tenant_id, served.tokens_left, now()
             from served
-            where served.tokens is not null
+            where served.tokens_left is not null
               and served.jobs > 0
             on conflict on constraint buckets_pkey do update
             set tokens = excluded.tokens,
