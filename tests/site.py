@@ -72,6 +72,14 @@ class Site(System):
             stack.callback(site.stop)
             yield site
 
+    def take_for_short(self, task_name: str) -> None:
+        """Let a task be known to take no time, so that much of it is handed to the broker at once."""
+        self.database.do(
+            "insert into partywall_private.run_times (task_name, seconds, samples) values (:task, 0.001, 1000)"
+            " on conflict on constraint run_times_are_one do update set seconds = 0.001, samples = 1000",
+            task=task_name,
+        )
+
     def enqueue_later(self, tenant: TestTenant, task_name: str) -> UUID:
         """Accept a job that is due tomorrow."""
         with tenant_session(tenant.context, role=Role.API) as session:

@@ -83,11 +83,11 @@ def test_on_the_system(acme: TestTenant, database: Database) -> None:
     [
         ("insert into partywall.tenant_limits (tenant_id, max_running) values (:t, 1)", Reason.TENANT_MAX_RUNNING),
         (
-            "insert into partywall.running_limits values (:t, 'task', 'notes.write', 1, 'tests')",
+            "insert into partywall.running_limits values (:t, 'task', 'notes.write', 1)",
             Reason.TASK_MAX_RUNNING,
         ),
         (
-            "insert into partywall.running_limits values (:t, 'queue', 'default', 1, 'tests')",
+            "insert into partywall.running_limits values (:t, 'queue', 'default', 1)",
             Reason.QUEUE_MAX_RUNNING,
         ),
         ("insert into partywall.tenant_limits (tenant_id, flow) values (:t, 'paused')", Reason.PAUSED),
