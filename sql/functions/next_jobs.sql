@@ -29,6 +29,8 @@ as $$
 declare
     -- Tenants at the limit of one task or queue may have nothing to give: each of them has something in flight.
     lanes_limit integer := room;
+    -- More jobs than this are not looked at, so that the first bundles of some tenants are found, or the first jobs of all.
+    heads_limit constant integer := 2 * room + greatest(room, bundle_limit) + 1;
 begin
     if exists (select 1 from partywall.running_limits) then
         select room + count(distinct jobs.tenant_id) into lanes_limit
@@ -38,9 +40,9 @@ begin
 
     return query
         with eligible as materialized (
-            select * from partywall_private.eligible_turns(in_lane, next_jobs.clock, room, lanes_limit)
+            select turns.*, row_number() over () as turn
+            from partywall_private.eligible_turns(in_lane, next_jobs.clock, room, lanes_limit) as turns
         ),
-        -- How many of one tenant are looked at: enough that the lowest tags are among them, or we stop before.
         breadth as materialized (
             select
                 ceil(2.0 * room / greatest(count(*), 1))::integer + 1 as jobs,
@@ -50,7 +52,7 @@ begin
         -- By leaps: which tasks of a tenant have something on which queue, and how many more of each may run.
         kinds as materialized (
             select
-                eligible.*, leaps.queue, leaps.task_name, breadth.jobs as breadth,
+                eligible.*, leaps.queue, leaps.task_name, breadth.jobs as breadth, run_time.seconds as cost,
                 (
                     select limits.max_running - (
                         select count(*)
@@ -76,23 +78,7 @@ begin
                     where limits.tenant_id = eligible.tenant_id
                       and limits.kind = 'queue'
                       and limits.name = leaps.queue
-                ) as left_of_queue,
-                greatest(0.001, coalesce(
-                    (
-                        select own.seconds
-                        from partywall_private.run_times as own
-                        where own.task_name = leaps.task_name
-                          and own.tenant_id = eligible.tenant_id
-                          and own.samples >= 5
-                    ),
-                    (
-                        select everybody.seconds
-                        from partywall_private.run_times as everybody
-                        where everybody.task_name = leaps.task_name
-                          and everybody.tenant_id is null
-                    ),
-                    0.1
-                )) as cost
+                ) as left_of_queue
             from eligible
             cross join breadth
             cross join lateral (
@@ -120,31 +106,71 @@ begin
                 )
                 select leaps.queue, leaps.task_name from leaps
             ) as leaps
+            cross join lateral (
+                select greatest(0.001, coalesce(
+                    (
+                        select own.seconds
+                        from partywall_private.run_times as own
+                        where own.task_name = leaps.task_name
+                          and own.tenant_id = eligible.tenant_id
+                          and own.samples >= 5
+                    ),
+                    (
+                        select everybody.seconds
+                        from partywall_private.run_times as everybody
+                        where everybody.task_name = leaps.task_name
+                          and everybody.tenant_id is null
+                    ),
+                    0.1
+                ))
+            ) as run_time (seconds)
             where leaps.queue = any(from_queues)
               and (known_tasks is null or leaps.task_name = any(known_tasks))
         ),
+        -- Tenant after tenant. Of one: enough that the lowest tags are among them, or we stop before; or a bundle.
         heads as materialized (
             select
-                kinds.*, head.id, head.priority, head.run_at,
+                found.*,
                 row_number() over (
-                    partition by kinds.tenant_id, kinds.queue order by head.priority desc, head.run_at, head.id
+                    partition by found.tenant_id, found.queue order by found.priority desc, found.run_at, found.id
                 ) as place_in_queue,
                 row_number() over (
-                    partition by kinds.tenant_id, kinds.task_name order by head.priority desc, head.run_at, head.id
+                    partition by found.tenant_id, found.task_name order by found.priority desc, found.run_at, found.id
                 ) as place_in_task
-            from kinds
-            cross join lateral (
-                select jobs.id, jobs.priority, jobs.run_at
-                from partywall.jobs as jobs
-                where jobs.tenant_id = kinds.tenant_id
-                  and jobs.queue = kinds.queue
-                  and jobs.task_name = kinds.task_name
-                  and jobs.state = 'queued'
-                  and (jobs.expires_at is null or jobs.expires_at > now())
-                  and (kinds.status = 'active' or jobs.runs_for_deleted)
-                order by jobs.priority desc, jobs.run_at, jobs.id
-                limit greatest(0, least(kinds.breadth, kinds.allowance, kinds.left_of_task, kinds.left_of_queue))
-            ) as head
+            from (
+                select kinds.*, head.id, head.priority, head.run_at, head.place_in_kind = reach.jobs as is_last
+                from kinds
+                cross join lateral (
+                    select greatest(
+                        kinds.breadth, least(bundle_limit, ceil(bundle_seconds / kinds.cost)::integer)
+                    )
+                ) as reach (jobs)
+                cross join lateral (
+                    select first.*, row_number() over () as place_in_kind
+                    from (
+                        select jobs.id, jobs.priority, jobs.run_at
+                        from partywall.jobs as jobs
+                        where jobs.tenant_id = kinds.tenant_id
+                          and jobs.queue = kinds.queue
+                          and jobs.task_name = kinds.task_name
+                          and jobs.state = 'queued'
+                          and (jobs.expires_at is null or jobs.expires_at > now())
+                          and (kinds.status = 'active' or jobs.runs_for_deleted)
+                        order by jobs.priority desc, jobs.run_at, jobs.id
+                        limit greatest(
+                            0, least(reach.jobs, kinds.allowance, kinds.left_of_task, kinds.left_of_queue)
+                        )
+                    ) as first
+                ) as head
+                limit heads_limit
+            ) as found
+        ),
+        -- The tenant at which the looking ended, if it did; those after it come later in the order.
+        ended_at as materialized (
+            select
+                case when count(*) = heads_limit then max(heads.turn) end as turn,
+                case when count(*) = heads_limit then max(heads.virtual_time) end as virtual_time
+            from heads
         ),
         looked_at as materialized (
             select
@@ -163,23 +189,17 @@ begin
                 where (heads.left_of_queue is null or heads.place_in_queue <= heads.left_of_queue)
                   and (heads.left_of_task is null or heads.place_in_task <= heads.left_of_task)
             ) as placed
-            where placed.place <= least(placed.breadth, placed.allowance)
+            where placed.allowance is null or placed.place <= placed.allowance
             window through_tenant as (partition by placed.tenant_id order by placed.place)
         ),
         -- Beyond the last job that was looked at of any tenant, the next tag is not known.
         horizon as materialized (
             select least(
-                min(ends.virtual_time) filter (where ends.jobs = ends.breadth),
-                (select breadth.last_virtual_time from breadth)
+                min(looked_at.virtual_time + looked_at.cost_through / looked_at.weight) filter (where looked_at.is_last),
+                (select breadth.last_virtual_time from breadth),
+                (select ended_at.virtual_time from ended_at)
             ) as virtual_time
-            from (
-                select
-                    max(looked_at.virtual_time + looked_at.cost_through / looked_at.weight) as virtual_time,
-                    count(*) as jobs,
-                    max(looked_at.breadth) as breadth
-                from looked_at
-                group by looked_at.tenant_id
-            ) as ends
+            from looked_at
         ),
         bundled as materialized (
             select
@@ -289,24 +309,26 @@ begin
                 sum(each.sent) as jobs,
                 -- Also of what is known of, but hidden by a limit.
                 sum(each.sent) < sum(each.seen)
-                or sum(each.seen) >= least(max(each.allowance), (select breadth.jobs from breadth))
-                or bool_or(each.is_limited) as has_more
+                or coalesce(sum(each.seen) >= max(each.allowance), false)
+                or bool_or(each.is_limited)
+                or coalesce(max(each.turn) = (select ended_at.turn from ended_at), false) as has_more
             from (
                 select
-                    eligible.tenant_id, eligible.rate, eligible.tokens, eligible.virtual_time, eligible.weight,
-                    eligible.allowance, 0 as sent, 0::float8 as cost, 0 as seen, false as is_limited
+                    eligible.tenant_id, eligible.turn, eligible.rate, eligible.tokens, eligible.virtual_time,
+                    eligible.weight, eligible.allowance, 0 as sent, 0::float8 as cost, 0 as seen, false as is_limited
                 from eligible
                 union all
                 select
-                    kinds.tenant_id, null, null, null, null, null, 0, 0, 0,
+                    kinds.tenant_id, null, null, null, null, null, null, 0, 0, 0,
                     kinds.left_of_task is not null or kinds.left_of_queue is not null
                 from kinds
                 union all
-                select looked_at.tenant_id, null, null, null, null, null, 0, 0, 1, false from looked_at
+                select looked_at.tenant_id, null, null, null, null, null, null, 0, 0, 1, looked_at.is_last from looked_at
                 union all
-                select sent.tenant_id, null, null, null, null, null, 1, sent.cost, 0, false from sent
+                select sent.tenant_id, null, null, null, null, null, null, 1, sent.cost, 0, false from sent
             ) as each
             group by each.tenant_id
+            having max(each.turn) <= coalesce((select ended_at.turn from ended_at), max(each.turn))
         ),
         moved as (
             update partywall_private.turns as turns

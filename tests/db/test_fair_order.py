@@ -277,3 +277,48 @@ def test_what_becomes_due_is_found_without_a_notification(database: Database, ac
     database.do("update partywall.jobs set state = 'scheduled'")
 
     assert [message.job_id for message in dispatch_all(arrivals=[])] == [job_id]
+
+
+@pytest.mark.parametrize(("bundle_limit", "batch_limit"), [(1, 7), (10, 7), (50, 40), (50, 1)])
+def test_of_many_tenants_and_tasks_none_is_forgotten_and_none_comes_twice(
+    bundle_limit: int, batch_limit: int, database: Database, new_tenant: Callable[[str], TestTenant]
+) -> None:
+    takes(database, SHORT, 0.002)
+    tenants = [new_tenant(f"tenant-{number}") for number in range(12)]
+    database.do("""
+        insert into partywall.jobs (tenant_id, task_name, queue, state, priority, max_attempts, run_at, payload)
+        select tenants.id, task, 'default', 'queued', number % 3, 1, now(), '{}'
+        from partywall.tenants
+        cross join unnest(array['notes.short', 'notes.long', 'notes.write']) as task
+        cross join generate_series(1, 4) as number
+    """)
+
+    sent = dispatch_all(batch_limit=batch_limit, bundle_limit=bundle_limit, bundle_seconds=0.02)
+    while more := dispatch_all(arrivals=[], batch_limit=batch_limit, bundle_limit=bundle_limit, bundle_seconds=0.02):
+        sent += more
+
+    assert len(sent) == len({message.job_id for message in sent}) == len(tenants) * 12
+    assert database.ask("select count(*) from partywall_private.turns where waiting") == [(0,)]
+
+
+def test_bundles_of_many_tenants_fill_the_room_in_turns(
+    database: Database, new_tenant: Callable[[str], TestTenant]
+) -> None:
+    takes(database, SHORT, 0.002)
+    tenants = [new_tenant(f"tenant-{number}") for number in range(20)]
+    for tenant in tenants:
+        database.do(
+            "insert into partywall.jobs (tenant_id, task_name, queue, state, max_attempts, run_at, payload)"
+            " select :t, :task, 'default', 'queued', 1, now(), '{}' from generate_series(1, 30)",
+            t=tenant.id,
+            task=SHORT,
+        )
+
+    rounds = [dispatch_all(batch_limit=100, bundle_limit=50, bundle_seconds=0.02) for _ in range(4)]
+
+    for sent in rounds:
+        assert len(sent) == 100
+        assert set(Counter(message.nonce for message in sent).values()) == {10}
+    # Two rounds are a turn of everybody.
+    for first, second in (rounds[:2], rounds[2:]):
+        assert set(shares([*first, *second]).values()) == {10}
