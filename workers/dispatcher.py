@@ -12,7 +12,9 @@ from db.session import platform_connection
 from db.wakeups import open_wakeups
 from db.workers import served_queues
 from tasks import registry
+from tasks.logs import configure_logging
 from tasks.settings import TaskSettings
+from tasks.startup import refusing
 from workers.agent import Agent
 from workers.application import app
 from workers.arrivals import Arrivals
@@ -170,4 +172,7 @@ class Dispatcher(Agent):
 
 
 if __name__ == "__main__":
-    Dispatcher().main()
+    configure_logging(Dispatcher.name)
+    with refusing():
+        dispatcher = Dispatcher()
+    dispatcher.main()

@@ -147,7 +147,7 @@ def compare(plan: Plan, results: Path) -> int:
         columns["partywall, as last measured"] = json.loads(ours.read_text())["figures"]
     table = Table("figure", *columns)
     for figure in BESIDE:
-        table.add_row(figure, *(f"{column[figure]:.3g}" for column in columns.values()))
+        table.add_row(figure, *(f"{column[figure]:.5g}" for column in columns.values()))
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     return max(missed)
 

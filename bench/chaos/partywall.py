@@ -1,4 +1,4 @@
-"""Partywall as it is deployed: an API, two dispatchers, two reapers, two workers."""
+"""Partywall as it is deployed: an API, and three of each: dispatchers, reapers, workers."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID

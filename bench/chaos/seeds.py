@@ -1,4 +1,4 @@
-"""Many storms, one after the other: a line for each in `chaos-seeds.json`."""
+"""Many storms, one after the other: a line for each in `chaos-seeds.json`. `python -m bench.chaos.seeds` shows them."""
 
 import json
 import subprocess
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.chaos.plan import Plan
+from bench.report import RESULTS
 
 NAME: Final = "chaos-seeds.json"
 KEPT: Final = (
@@ -29,6 +30,7 @@ KEPT: Final = (
     "seconds_to_drain",
     "seconds_until_rate_is_back",
 )
+SHOWN: Final = tuple(name for name in KEPT if name not in ("attempts", "stray", "attempts_killed"))
 
 
 def seeds(text: str) -> range:
@@ -80,3 +82,23 @@ def _a_line_each(lines: dict[str, dict[str, Any]]) -> str:
         for broker, of_broker in lines.items()
     ]
     return "{\n" + "\n  },\n".join(brokers) + "\n  }\n}\n"
+
+
+def markdown(file: Path) -> str:
+    """Return the lines of the file as the table of README.md."""
+    lines: dict[str, dict[str, dict[str, Any]]] = json.loads(file.read_text())
+    rows = [
+        f"| {broker} | {seed} | " + " | ".join(_cell(line.get(name)) for name in SHOWN) + " |"
+        for broker, of_broker in lines.items()
+        for seed, line in of_broker.items()
+    ]
+    titles = ["broker", "seed", *(name.replace("_", " ") for name in SHOWN)]
+    return "\n".join([f"| {' | '.join(titles)} |", "|---" * len(titles) + "|", *rows])
+
+
+def _cell(figure: float | None) -> str:
+    return "" if figure is None else f"{figure:g}"
+
+
+if __name__ == "__main__":
+    print(markdown(RESULTS / NAME))

@@ -38,6 +38,23 @@ def test_one_leads_until_it_resigns(database: Database) -> None:
             assert not late.lead()
 
 
+def test_who_asks_after_the_leader_resigned_leads_at_once(database: Database) -> None:
+    with open_wakeups() as leader:
+        assert leader.lead()
+    with open_wakeups() as successor:
+        assert successor.lead()
+
+
+def test_who_leads_cannot_be_resigned_for(database: Database) -> None:
+    with open_wakeups() as leader:
+        assert leader.lead()
+        with open_wakeups() as other:
+            assert not other.lead()
+            other.resign()
+        with open_wakeups() as late:
+            assert not late.lead()
+
+
 def test_one_that_says_nothing_leads_no_more(database: Database) -> None:
     with open_wakeups() as stalled, open_wakeups() as standby:
         assert stalled.lead()

@@ -75,7 +75,9 @@ def test_what_an_emptied_broker_lost_is_sent_again_within_seconds(site: Site, te
 def test_jobs_wait_for_a_broker_that_is_gone_and_run_when_it_is_back(site: Site, tenant: TestTenant) -> None:
     with site.without_broker():
         job_id = site.enqueue(tenant, "probe.idles")
-        wait_until(lambda: "broker_unavailable" in site.dispatcher.output(), timeout_seconds=20)
+        # Of those that live, on a busy machine either may lead.
+        logs = [site.directory / f"{name}.log" for name in ("standby", "third")]
+        wait_until(lambda: any("broker_unavailable" in log.read_text() for log in logs), timeout_seconds=20)
 
         assert site.database.ask("select state from partywall.jobs where id = :id", id=job_id) == [("queued",)]
 
@@ -83,15 +85,13 @@ def test_jobs_wait_for_a_broker_that_is_gone_and_run_when_it_is_back(site: Site,
 
 
 def test_agents_and_workers_outlive_every_connection_they_had(site: Site, tenant: TestTenant) -> None:
-    site.database.ask(
-        "select pg_terminate_backend(pid) from pg_stat_activity"
-        " where datname = current_database() and pid <> pg_backend_pid()"
-    )
+    others = "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    pids = [pid for (pid,) in site.database.ask(others)]
+    assert len(pids) >= 3
+    site.database.ask("select pg_terminate_backend(pid) from unnest(cast(:pids as integer[])) as pid", pids=pids)
     # Terminating is asked for, not done, when the function returns.
-    wait_until(
-        lambda: site.database.ask("select count(*) from pg_stat_activity where datname = current_database()") == [(1,)],
-        timeout_seconds=10,
-    )
+    left = "select count(*) from pg_stat_activity where pid = any(:pids)"
+    wait_until(lambda: site.database.ask(left, pids=pids) == [(0,)], timeout_seconds=10)
 
     assert site.run(tenant, "probe.idles").state == "succeeded"
 

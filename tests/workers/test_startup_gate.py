@@ -147,6 +147,10 @@ def test_a_worker_is_asked_about_the_schedulers_login_too(start: Start, database
     assert "expected partywall_scheduler" in reason(process)
 
 
+def test_a_dispatcher_that_would_send_nothing_is_refused(start: Start) -> None:
+    assert "in_flight_limit: " in reason(start("dispatcher", PARTYWALL_IN_FLIGHT_LIMIT="0"))
+
+
 def test_beat_needs_the_schedulers_setting(start: Start) -> None:
     assert "setting=PARTYWALL_SCHEDULER_DATABASE_URL" in reason(start("beat", PARTYWALL_SCHEDULER_DATABASE_URL=""))
 
