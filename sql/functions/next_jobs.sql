@@ -27,13 +27,14 @@ set jit = off
 as $$
 #variable_conflict use_column
 declare
-    -- Tenants at the limit of one task or queue may have nothing to give: each of them has something in flight.
-    lanes_limit integer := room;
+    -- Some have nothing left, which shows only now. Those at the limit of one task or queue may have nothing to give
+    -- either: each of them has something in flight.
+    lanes_limit integer := room + 20;
     -- More jobs than this are not looked at, so that the first bundles of some tenants are found, or the first jobs of all.
     heads_limit constant integer := 2 * room + greatest(room, bundle_limit) + 1;
 begin
     if exists (select 1 from partywall.running_limits) then
-        select room + count(distinct jobs.tenant_id) into lanes_limit
+        select lanes_limit + count(distinct jobs.tenant_id) into lanes_limit
         from partywall.jobs as jobs
         where jobs.state in ('dispatched', 'running');
     end if;

@@ -298,6 +298,7 @@ def test_of_many_tenants_and_tasks_none_is_forgotten_and_none_comes_twice(
         sent += more
 
     assert len(sent) == len({message.job_id for message in sent}) == len(tenants) * 12
+    assert dispatch_all(arrivals=[]) == []
     assert database.ask("select count(*) from partywall_private.turns where waiting") == [(0,)]
 
 
