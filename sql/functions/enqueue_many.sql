@@ -15,6 +15,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     tenant  constant uuid := partywall.current_tenant_id();
+    -- A copy that is not compressed, as a value out of a table may be: of that each look at an item unpacks all.
+    listed  constant jsonb := enqueue_many.items || '[]';
     first   integer := 0;
     keyed   record;
     refused text;
@@ -39,8 +41,7 @@ begin
                or each.item ->> 'unique_key' is not null
             order by each.number
         loop
-            return query
-            select * from partywall_private.enqueue_at_once(tenant, enqueue_many.items, first, keyed.place);
+            return query select * from partywall_private.enqueue_at_once(tenant, listed, first, keyed.place);
             first := keyed.place + 1;
             place := keyed.place;
             select accepted.job_id, accepted.is_new into enqueue_many.job_id, enqueue_many.is_new
@@ -66,8 +67,7 @@ begin
             hint = advice;
     end;
     return query
-    select *
-    from partywall_private.enqueue_at_once(tenant, enqueue_many.items, first, jsonb_array_length(enqueue_many.items));
+    select * from partywall_private.enqueue_at_once(tenant, listed, first, jsonb_array_length(listed));
 end
 $$;
 
