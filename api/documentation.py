@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.job_requests import CancelRequest, JobRequest
+from api.job_requests import BatchRequest, CancelRequest, JobRequest
 from api.problems import INTERNAL, KINDS, MEDIA_TYPE, Kind, Problem
 
 DESCRIPTION: Final = """
@@ -61,7 +61,10 @@ def install(app: FastAPI) -> None:
                 title=app.title, version=app.version, description=app.description, routes=app.routes
             )
             _, own = models_json_schema(
-                [(Problem, "serialization"), (JobRequest, "validation"), (CancelRequest, "validation")],
+                [
+                    (Problem, "serialization"),
+                    *((each, "validation") for each in (JobRequest, BatchRequest, CancelRequest)),
+                ],
                 ref_template=_REFERENCE,
             )
             described["components"]["schemas"] |= own["$defs"]

@@ -37,5 +37,23 @@ def _idempotency_key(
     return spelled if spelled is None else spelled.strip('"')
 
 
+_BATCH_KEY_LENGTH: Final = 251
+"""What the place of a job is put behind has room for it."""
+
+
+def keys_of_batch(key: str | None, count: int) -> list[str | None]:
+    """Return the key of each job of a batch: that of the request, a slash, and the place of the job, from 0.
+
+    Raises:
+        RequestInvalidError: it is longer than 251 characters.
+    """
+    if key is None:
+        return [None] * count
+    if len(key) > _BATCH_KEY_LENGTH:
+        detail = f"Of a batch it has at most {_BATCH_KEY_LENGTH} characters: each job's place is put behind it."
+        raise RequestInvalidError(errors=[FieldProblem(header=HEADER, code="too_long", detail=detail)])
+    return [f"{key}/{place}" for place in range(count)]
+
+
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 """The key without quotes; None where there is none."""

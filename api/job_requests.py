@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from db.accepting import PRIORITY_LIMIT, IfLive, Wishes
+from db.accepting import BATCH_LIMIT, PRIORITY_LIMIT, IfLive, Wishes
 from db.errors import JobNotFoundError
 
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -91,6 +91,14 @@ class JobRequest(BaseModel):
             if_live=self.if_live,
             priority=self.priority,
         )
+
+
+class BatchRequest(BaseModel):
+    """A request to run tasks once each: all of them are accepted, or none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jobs: list[JobRequest] = Field(min_length=1, max_length=BATCH_LIMIT)
 
 
 class CancelRequest(BaseModel):

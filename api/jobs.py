@@ -15,17 +15,10 @@ from api.idempotency import REPLAYED, IdempotencyKey
 from api.job_bodies import JobBody, JobPage, JobSummary
 from api.job_requests import JobRequest, Moment, known_id
 from api.pages import PageRequest
+from api.refusals import REFUSALS
 from db import jobs
 from db.accepting import Accepted
-from db.errors import (
-    IdempotencyKeyReusedError,
-    JobNotFoundError,
-    PayloadTooLargeError,
-    PayloadUnstorableError,
-    QueueFullError,
-    TenantDrainingError,
-    UniqueKeyTakenError,
-)
+from db.errors import JobNotFoundError
 from db.jobs import JobState
 from db.roles import Role
 from db.session import async_tenant_session
@@ -36,16 +29,6 @@ from tasks.errors import PayloadInvalidError, UnknownTaskError
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _WAITING = (JobState.SCHEDULED, JobState.QUEUED, JobState.DISPATCHED)
-_REFUSALS = (
-    UnknownTaskError,
-    PayloadInvalidError,
-    PayloadUnstorableError,
-    PayloadTooLargeError,
-    IdempotencyKeyReusedError,
-    UniqueKeyTakenError,
-    QueueFullError,
-    TenantDrainingError,
-)
 _FOUND: Responses = {
     200: {
         "model": JobBody,
@@ -64,7 +47,7 @@ _FOUND: Responses = {
     "",
     status_code=202,
     response_description="The job is committed. Whether a broker or a worker is up at the moment makes no difference.",
-    responses=problems(*CALLER_ERRORS, *JSON_ERRORS, *_REFUSALS) | _FOUND,
+    responses=problems(*CALLER_ERRORS, *JSON_ERRORS, UnknownTaskError, PayloadInvalidError, *REFUSALS) | _FOUND,
     openapi_extra=json_request(JobRequest),
 )
 async def create_job(request: Request, response: Response, caller: Caller, idempotency_key: IdempotencyKey) -> JobBody:

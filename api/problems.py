@@ -80,6 +80,7 @@ KINDS: Final[Mapping[type[Exception], Kind]] = {
     own.CursorInvalidError: Kind(422, "invalid-cursor", "The cursor is not valid"),
     tasks.UnknownTaskError: Kind(422, "unknown-task", "There is no such task"),
     tasks.PayloadInvalidError: Kind(422, "invalid-payload", "The payload does not fit the task"),
+    tasks.JobsInvalidError: Kind(422, "invalid-jobs", "Some of the jobs cannot be accepted"),
     db.PayloadUnstorableError: Kind(422, "unstorable-payload", "The payload cannot be kept"),
     db.FileNameInvalidError: Kind(422, "invalid-file-name", "A file cannot have this name"),
     db.QueueFullError: Kind(429, "queue-full", "As many jobs wait as may", RETRY_AFTER_SECONDS),
@@ -130,13 +131,30 @@ def _fields(error: Exception) -> list[FieldProblem]:
             return error.errors
         case own.CursorInvalidError():
             return [FieldProblem(parameter="cursor", code="invalid_cursor", detail=error.message)]
+        case tasks.JobsInvalidError():
+            return [field for position, each in error.errors.items() for field in _fields_of_job(each, position)]
+        case db.PartywallError():
+            return _fields_of_job(error, error.facts.get("position"))
+    return []
+
+
+def _fields_of_job(error: db.PartywallError, position: int | None) -> list[FieldProblem]:
+    """Return what is wrong with a job: with the one of the request, or with that at a position of a batch."""
+    job = "" if position is None else f"/jobs/{position}"
+    match error:
         case tasks.UnknownTaskError():
-            return [FieldProblem(pointer="/task", code="unknown_task", detail=error.message)]
+            return [FieldProblem(pointer=f"{job}/task", code="unknown_task", detail=error.message)]
         case db.PayloadUnstorableError():
-            return [FieldProblem(pointer="/payload", code="unstorable", detail=error.message)]
+            return [FieldProblem(pointer=f"{job}/payload", code="unstorable", detail=error.message)]
+        case db.PayloadTooLargeError():
+            return [FieldProblem(pointer=f"{job}/payload", code="too_large", detail=error.message)]
+        case db.UniqueKeyTakenError():
+            return [FieldProblem(pointer=f"{job}/unique_key", code="unique_key_taken", detail=error.message)]
+        case db.IdempotencyKeyReusedError() if job:
+            return [FieldProblem(pointer=job, code="idempotency_key_reused", detail=error.message)]
         case tasks.PayloadInvalidError():
             return [
-                FieldProblem(pointer=f"/payload{each.pointer}", code=each.code, detail=each.detail)
+                FieldProblem(pointer=f"{job}/payload{each.pointer}", code=each.code, detail=each.detail)
                 for each in error.errors
             ]
     return []

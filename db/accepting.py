@@ -1,6 +1,9 @@
-"""Accepting a job: what a request may ask for, and the one statement that makes it durable."""
+"""Accepting jobs: what a request may ask for, and the statement that makes one, or a thousand, durable."""
 
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -9,13 +12,16 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DataError
 
-from db.errors import PayloadUnstorableError, PriorityInvalidError
+from db.errors import PartywallError, PayloadUnstorableError, PriorityInvalidError
 from db.session import Executor
 
 IfLive = Literal["reject", "return"]
 
 PRIORITY_LIMIT = 100
 """A priority is a whole number from minus this to this."""
+
+BATCH_LIMIT = 1000
+"""So many jobs are accepted by one statement at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,36 @@ class Wishes:
             raise PriorityInvalidError(
                 priority=repr(self.priority), hint=f"Name a whole number from -{PRIORITY_LIMIT} to {PRIORITY_LIMIT}."
             )
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be accepted. What each field means, `accept()` says."""
+
+    task_name: str
+    payload: Any
+    queue: str
+    max_attempts: int
+    max_lost: int = 3
+    runs_for_deleted: bool = False
+    wishes: Wishes = field(default_factory=Wishes)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what `partywall.enqueue()` takes, by name."""
+        return {
+            "task_name": self.task_name,
+            "payload": self.payload,
+            "queue": self.queue,
+            "max_attempts": self.max_attempts,
+            "max_lost": self.max_lost,
+            "runs_for_deleted": self.runs_for_deleted,
+            "run_at": self.wishes.run_at,
+            "expires_at": self.wishes.expires_at,
+            "idempotency_key": self.wishes.idempotency_key,
+            "unique_key": self.wishes.unique_key,
+            "if_live": self.wishes.if_live,
+            "priority": self.wishes.priority,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +119,69 @@ def accept(
         QueueFullError, TenantDrainingError: neither; as many of its jobs wait as may, or none is accepted any more.
         PayloadUnstorableError: neither; jsonb holds no U+0000, for example. The transaction is over.
     """
-    wishes = wishes or Wishes()
-    values = {
-        "task_name": task_name,
-        "payload": payload,
-        "queue": queue,
-        "max_attempts": max_attempts,
-        "max_lost": max_lost,
-        "runs_for_deleted": runs_for_deleted,
-        "run_at": wishes.run_at,
-        "expires_at": wishes.expires_at,
-        "idempotency_key": wishes.idempotency_key,
-        "unique_key": wishes.unique_key,
-        "if_live": wishes.if_live,
-        "priority": wishes.priority,
-    }
+    return accept_job(
+        executor, NewJob(task_name, payload, queue, max_attempts, max_lost, runs_for_deleted, wishes or Wishes())
+    )
+
+
+def accept_job(executor: Executor, job: NewJob) -> Accepted:
+    """Accept a job of the executor's tenant, as `accept()` does."""
     try:
-        accepted = executor.execute(_ENQUEUE, values).one()
+        accepted = executor.execute(_ENQUEUE, job.arguments()).one()
     except DataError as error:
-        reason = getattr(error.orig, "diag", None)
-        raise PayloadUnstorableError(
-            reason=reason and reason.message_primary,
-            hint="Leave out U+0000, halves of surrogate pairs and numbers that are not finite.",
-        ) from None
+        raise _unstorable(error) from None
     return Accepted(job_id=accepted.job_id, is_new=accepted.is_new)
+
+
+def accept_many(executor: Executor, jobs: Sequence[NewJob]) -> list[Accepted]:
+    """Accept jobs of the executor's tenant, in this order: all of them, or none. They exist when it commits.
+
+    Each thousand is one statement. Those that have a key in their wishes are slower than the rest.
+
+    Raises:
+        PartywallError: as `accept()` does. The fact `position` says which job is wrong, from 0, if one alone is.
+    """
+    accepted: list[Accepted] = []
+    for first in range(0, len(jobs), BATCH_LIMIT):
+        try:
+            accepted += _accept_batch(executor, jobs[first : first + BATCH_LIMIT])
+        except PartywallError as error:
+            if "position" in error.facts:
+                error.facts["position"] += first
+            raise
+    return accepted
+
+
+_ENQUEUE_MANY = text("select job_id, is_new from partywall.enqueue_many(cast(:items as jsonb)) order by place")
+
+
+def _accept_batch(executor: Executor, jobs: Sequence[NewJob]) -> list[Accepted]:
+    # One job a line, so that PostgreSQL says where a payload is that it cannot keep.
+    items = ",\n".join([_AS_JSON.encode(job.arguments()) for job in jobs])
+    try:
+        rows = executor.execute(_ENQUEUE_MANY, {"items": f"[{items}]"}).all()
+    except DataError as error:
+        # "JSON data, line 18: ...", in the server's language.
+        where = getattr(error.orig, "diag", None)
+        line = re.match(r"\D*(\d+)", (where and where.context) or "")
+        raise _unstorable(error, **({"position": int(line[1]) - 1} if line else {})) from None
+    return [Accepted(job_id=row.job_id, is_new=row.is_new) for row in rows]
+
+
+def _moment(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"not JSON: {type(value).__name__}")
+
+
+_AS_JSON = json.JSONEncoder(default=_moment)
+"""Made once: making one takes longer than spelling a job."""
+
+
+def _unstorable(error: DataError, **facts: int) -> PayloadUnstorableError:
+    reason = getattr(error.orig, "diag", None)
+    return PayloadUnstorableError(
+        reason=reason and reason.message_primary,
+        hint="Leave out U+0000, halves of surrogate pairs and numbers that are not finite.",
+        **facts,
+    )

@@ -153,6 +153,12 @@ class PriorityInvalidError(PartywallError):
     sqlstate = "PW020"
 
 
+class BatchInvalidError(PartywallError):
+    """The batch cannot be accepted: it is no array of 1 to 1,000 jobs."""
+
+    sqlstate = "PW021"
+
+
 class JobOverError(PartywallError):
     """The job is over, or in another state than this needs."""
 
@@ -259,10 +265,15 @@ def _known() -> dict[str, type[PartywallError]]:
 
 
 def from_database(error: BaseException) -> PartywallError | None:
-    """Return our own error for what PostgreSQL raised, or None when the error is not one of ours."""
+    """Return our own error for what PostgreSQL raised, or None when the error is not one of ours.
+
+    The fact `position` says which job of a batch is wrong, from 0.
+    """
     if not isinstance(error, DriverError) or error.sqlstate is None:
         return None
     kind = _known().get(error.sqlstate)
     if kind is None:
         return None
-    return kind(error.diag.message_primary, hint=error.diag.message_hint)
+    place = error.diag.message_detail or ""
+    facts = {"position": int(place)} if place.isdecimal() else {}
+    return kind(error.diag.message_primary, hint=error.diag.message_hint, **facts)

@@ -1,5 +1,6 @@
 """What an `async def` body holds in its hands: `Job`, with an await before whatever goes to the database."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -85,6 +86,17 @@ class AsyncJob:
         """
         return await self.connection.run_sync(
             lambda _: self._job.enqueue(task_name, payload, run_at=run_at, priority=priority)
+        )
+
+    async def enqueue_many(
+        self, task_name: str, payloads: Iterable[Any], *, run_at: datetime | None = None, priority: int = 0
+    ) -> list[UUID]:
+        """Return the ids of child jobs, one for each payload, in their order: all of them, or none.
+
+        Much faster than `enqueue()` for each, and any number.
+        """
+        return await self.connection.run_sync(
+            lambda _: self._job.enqueue_many(task_name, payloads, run_at=run_at, priority=priority)
         )
 
     async def lock(self, key: str) -> None:

@@ -1,6 +1,6 @@
 """What can go wrong with tasks and the messages that name them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -43,6 +43,24 @@ class PayloadInvalidError(PartywallError):
         """Return the same refusal without what may quote the payload: only which kinds of things are wrong."""
         wrong = sorted({each.code for each in self.errors})
         return type(self)(wrong=wrong, task=self.facts.get("task"), hint=self.hint)
+
+
+class JobsInvalidError(PartywallError):
+    """Some of the jobs cannot be accepted, so none of them was."""
+
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        errors: Mapping[int, PartywallError],
+        hint: str | None = None,
+        **facts: Any,
+    ) -> None:
+        super().__init__(message, hint=hint, errors=errors, **facts)
+        self.errors = errors
+        """By position, from 0, what is wrong with each of them."""
 
 
 class ResultTooLargeError(PartywallError):

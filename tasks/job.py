@@ -1,6 +1,7 @@
 """What a body holds in its hands: the job, its tenant, and the one transaction it works in."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn, Self
@@ -115,6 +116,15 @@ class Job:
         Of the tenant's jobs those with more `priority`, -100 to 100, are started first.
         """
         return producing.enqueue(self.connection, task_name, payload, run_at=run_at, priority=priority)
+
+    def enqueue_many(
+        self, task_name: str, payloads: Iterable[Any], *, run_at: datetime | None = None, priority: int = 0
+    ) -> list[UUID]:
+        """Return the ids of child jobs, one for each payload, in their order: all of them, or none.
+
+        Much faster than `enqueue()` for each, and any number.
+        """
+        return producing.enqueue_many(self.connection, task_name, payloads, run_at=run_at, priority=priority)
 
     def lock(self, key: str) -> None:
         """Wait until no other job of this tenant holds the lock of this name; hold it until the transaction ends.

@@ -22,11 +22,17 @@ TASK = "bench.mark"
 
 _PILE_UP = text("""
     select count(*)
-    from generate_series(cast(:first as bigint), :last) as number
-    cross join lateral partywall.enqueue(
-        :task, jsonb_build_object('number', number, 'milliseconds', cast(:milliseconds as integer)), :queue, now(),
-        :max_attempts
-    )
+    from generate_series(cast(:first as bigint), :last, 1000) as batch (first)
+    cross join lateral partywall.enqueue_many((
+        select jsonb_agg(
+            jsonb_build_object(
+                'task_name', cast(:task as text), 'queue', cast(:queue as text),
+                'max_attempts', cast(:max_attempts as integer),
+                'payload', jsonb_build_object('number', number, 'milliseconds', cast(:milliseconds as integer))
+            )
+        )
+        from generate_series(batch.first, least(batch.first + 999, :last)) as number
+    ))
 """)
 
 
@@ -56,8 +62,7 @@ class Partywall:
         """Accept each tenant's jobs in one transaction."""
         for tenant, its in groupby(sorted(requests, key=lambda each: each.tenant), key=lambda each: each.tenant):
             with tenant_session(self._contexts[tenant], role=Role.API) as session:
-                for request in its:
-                    producing.enqueue(session, TASK, _payload(request))
+                producing.enqueue_many(session, TASK, map(_payload, its))
 
     def pile_up(self, tenant: int, count: int, *, first: int = 0, milliseconds: int = 0) -> None:
         """Accept `count` jobs of a tenant, numbered from `first`, that the database makes up: a backlog of any size."""

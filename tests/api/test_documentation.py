@@ -55,6 +55,7 @@ def test_every_operation_is_there_named_and_described(described: dict[str, Any])
 
     assert found == {
         "POST /v1/jobs": "create_job",
+        "POST /v1/jobs/batch": "create_jobs",
         "GET /v1/jobs": "list_jobs",
         "GET /v1/jobs/{job_id}": "get_job",
         "POST /v1/jobs/{job_id}/cancel": "cancel_job",

@@ -19,6 +19,7 @@ EXECUTE: Mapping[str, set[str]] = {
     "dispatch": {"dispatcher"},
     "end_attempts": {"worker"},
     "enqueue": {"worker", "api", "operator"},
+    "enqueue_many": {"worker", "api", "operator"},
     "enter": {"worker", "api", "operator"},
     "expire_jobs": {"dispatcher"},
     "expire_leases": {"dispatcher"},
