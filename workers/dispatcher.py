@@ -6,7 +6,7 @@ from collections.abc import Collection
 import structlog
 from sqlalchemy import Connection
 
-from db.dispatching import Dispatched, are_unclaimed, dispatch, resend_lost, undo_dispatch
+from db.dispatching import dispatch
 from db.roles import Role
 from db.session import platform_connection
 from db.wakeups import open_wakeups
@@ -18,10 +18,9 @@ from tasks.startup import refusing
 from workers.agent import Agent
 from workers.application import app
 from workers.arrivals import Arrivals
-from workers.depth import messages_waiting
-from workers.faults import BROKER_FAULTS
 from workers.lanes import Lane, lanes_of
-from workers.publishing import ask_for_confirmations, publish
+from workers.publishing import ask_for_confirmations, publish_or_undo
+from workers.resending import LOST_AFTER_SECONDS, resend_what_was_lost
 from workers.settings import DispatcherSettings
 
 SWEEP_SECONDS = 1.0
@@ -34,8 +33,6 @@ IN_FLIGHT_SECONDS = 0.1
 """How much run time for each slot of the workers waits at the broker, where no order can change any more."""
 IN_FLIGHT_SPARE = 2
 """How many jobs for each slot wait there whatever they take: nobody is idle while the next is looked for."""
-LOST_AFTER_SECONDS = 2.0
-"""How long a message that no longer waits at the broker may be on its way to its claim. After that it is lost."""
 BATCH_LIMIT = 100
 BUNDLE_LIMIT = 50
 BUNDLE_SECONDS = 0.02
@@ -76,7 +73,7 @@ class Dispatcher(Agent):
             self._sweeps_at = time.monotonic() + SWEEP_SECONDS
         sent = sum(self._dispatch_lane(connection, lane, arrivals) for lane in self.lanes)
         if time.monotonic() >= self._looks_for_lost_at:
-            sent += self.resend_once(connection)
+            sent += sum(resend_what_was_lost(connection, queue, self.known_tasks) for queue in self.queues)
             self._looks_for_lost_at = time.monotonic() + SWEEP_SECONDS
         return sent
 
@@ -85,10 +82,6 @@ class Dispatcher(Agent):
         before = [lane.queues for lane in self.lanes]
         self.lanes = lanes_of(self.queues, served_queues(connection))
         return [lane.queues for lane in self.lanes] == before
-
-    def resend_once(self, connection: Connection) -> int:
-        """Send again what the broker lost, of each queue; return how many messages it took."""
-        return sum(self._resend_queue(connection, queue) for queue in self.queues)
 
     def _dispatch_lane(self, connection: Connection, lane: Lane, arrivals: Collection[str] | None) -> int:
         slots = max(1, lane.slots)
@@ -105,38 +98,7 @@ class Dispatcher(Agent):
             bundle_limit=BUNDLE_LIMIT,
             bundle_seconds=BUNDLE_SECONDS,
         )
-        return self._publish(connection, dispatched)
-
-    def _resend_queue(self, connection: Connection, queue: str) -> int:
-        if not are_unclaimed(connection, queue=queue, for_seconds=LOST_AFTER_SECONDS):
-            return 0
-        try:
-            waiting = messages_waiting(app, queue)
-        except BROKER_FAULTS as fault:
-            log.warning("broker_unavailable", fault=type(fault).__name__)
-            return 0
-        sent = 0
-        # To the last one: what is sent now waits at the broker, too.
-        while lost := resend_lost(
-            connection,
-            queue=queue,
-            known_tasks=self.known_tasks,
-            at_broker=waiting + sent,
-            lost_after_seconds=LOST_AFTER_SECONDS,
-            batch_limit=BATCH_LIMIT,
-        ):
-            log.warning("messages_lost", queue=queue, jobs=len(lost))
-            taken = self._publish(connection, lost)
-            sent += taken
-            if taken < len(lost):
-                break
-        return sent
-
-    def _publish(self, connection: Connection, dispatched: list[Dispatched]) -> int:
-        unsent = publish(app, dispatched)
-        if unsent:
-            undo_dispatch(connection, unsent)
-        return sum(job.nonce not in unsent for job in dispatched)
+        return publish_or_undo(connection, dispatched)
 
     def run(self) -> None:
         """Lead as long as nobody else does; wait for NOTIFY when there is nothing to do."""

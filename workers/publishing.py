@@ -6,10 +6,12 @@ from operator import attrgetter
 from uuid import UUID
 
 import structlog
+from sqlalchemy import Connection
 
-from db.dispatching import Dispatched
+from db.dispatching import Dispatched, undo_dispatch
 from tasks.application import TenantCelery
 from tasks.message import JobMessage
+from workers.application import app
 from workers.faults import BROKER_FAULTS
 
 CONFIRM_SECONDS = 10.0
@@ -24,6 +26,14 @@ def ask_for_confirmations(app: TenantCelery) -> None:
     Redis answers every command. Not for all processes: a worker's main loop would wait for each of its events.
     """
     app.conf.broker_transport_options = {**app.conf.broker_transport_options, "confirm_publish": True}
+
+
+def publish_or_undo(connection: Connection, dispatched: Sequence[Dispatched]) -> int:
+    """Tell the broker of jobs; what it did not take waits in PostgreSQL again. Return how many it took."""
+    unsent = publish(app, dispatched)
+    if unsent:
+        undo_dispatch(connection, unsent)
+    return sum(job.nonce not in unsent for job in dispatched)
 
 
 def publish(app: TenantCelery, dispatched: Sequence[Dispatched]) -> list[UUID]:
