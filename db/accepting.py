@@ -164,7 +164,7 @@ def _accept_batch(executor: Executor, jobs: Sequence[NewJob]) -> list[Accepted]:
         # "JSON data, line 18: ...", in the server's language.
         where = getattr(error.orig, "diag", None)
         line = re.match(r"\D*(\d+)", (where and where.context) or "")
-        raise _unstorable(error, **({"position": int(line[1]) - 1} if line else {})) from None
+        raise _unstorable(error, position=int(line[1]) - 1 if line else None) from None
     return [Accepted(job_id=row.job_id, is_new=row.is_new) for row in rows]
 
 
@@ -178,10 +178,11 @@ _AS_JSON = json.JSONEncoder(default=_moment)
 """Made once: making one takes longer than spelling a job."""
 
 
-def _unstorable(error: DataError, **facts: int) -> PayloadUnstorableError:
-    reason = getattr(error.orig, "diag", None)
+def _unstorable(error: DataError, *, position: int | None = None) -> PayloadUnstorableError:
+    said = getattr(error.orig, "diag", None)
+    facts: dict[str, Any] = {} if position is None else {"position": position}
     return PayloadUnstorableError(
-        reason=reason and reason.message_primary,
+        reason=said and said.message_primary,
         hint="Leave out U+0000, halves of surrogate pairs and numbers that are not finite.",
         **facts,
     )

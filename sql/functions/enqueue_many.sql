@@ -1,8 +1,8 @@
--- Accepts up to 1,000 jobs for the tenant of this transaction, in this order, all or none. Returns for each its place in
+-- Accepts up to 1,000 jobs for the tenant of this transaction, in this order, all or none. Returns of each its place in
 -- the array, from 0, its id, and whether it is new.
 --
--- items: an array of objects with the arguments of enqueue(): task_name, payload, queue and max_attempts; the others may
---     be left out, and run_at too. Those with a key are accepted by enqueue() itself, one by one; the rest at once.
+-- items: an array of objects with the arguments of enqueue(): task_name, payload, queue and max_attempts; the others,
+--     and run_at, may be left out. Those with a key are accepted by enqueue() itself, one by one; the rest at once.
 --
 -- Raises what enqueue() raises, and PW021 when it is no such array. What is wrong with one of them has its place as
 -- detail.
