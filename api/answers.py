@@ -10,7 +10,7 @@ from sqlalchemy import exc as sqlalchemy
 from starlette.exceptions import HTTPException
 
 from api.errors import FieldProblem, MethodNotAllowedError, RequestInvalidError, RouteUnknownError
-from api.problems import INTERNAL, MEDIA_TYPE, RETRY_AFTER_SECONDS, Kind, describe, kind_of
+from api.problems import INTERNAL, MEDIA_TYPE, Kind, describe, kind_of
 from db.errors import PartywallError
 
 log = structlog.get_logger(__name__)
@@ -67,8 +67,8 @@ def _response(error: Exception, kind: Kind, request_id: str) -> Response:
     headers: dict[str, str] = {}
     if kind.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="partywall"'
-    if kind.status == 503:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if kind.retry_after_seconds is not None:
+        headers["Retry-After"] = str(kind.retry_after_seconds)
     return Response(
         problem.model_dump_json(exclude_none=True),
         status_code=kind.status,

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_swagger import patch_fastapi
 
-from api import answers, documentation, files, health, jobs, steering, tasks
+from api import answers, documentation, files, health, jobs, limits, steering, tasks
 from api.edge import Edge
 from api.gate import Gate
 from api.settings import ApiSettings
@@ -39,7 +39,7 @@ def create_app() -> FastAPI:
     app.state.files = file_store()
     app.state.gate = Gate()
     app.state.readiness = health.Readiness()
-    for each in (jobs, steering, tasks, files, health):
+    for each in (jobs, steering, limits, tasks, files, health):
         app.include_router(each.router)
     answers.install(app)
     documentation.install(app)

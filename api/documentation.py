@@ -20,6 +20,9 @@ Every error is `application/problem+json` (RFC 9457). Decide on its `type`.
 Responses = dict[int | str, dict[str, Any]]
 """By status, what FastAPI takes as `responses`."""
 
+_RETRY_AFTER: Final[dict[str, Any]] = {
+    "headers": {"Retry-After": {"description": "Seconds until it may be tried again.", "schema": {"type": "integer"}}}
+}
 _REFERENCE: Final = "#/components/schemas/{model}"
 
 _BYTES_SCHEMA: Final = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
@@ -44,6 +47,7 @@ def problems(*errors: type[Exception]) -> Responses:
             "description": "; ".join(f"{each.title} (`{each.type}`)" for each in known.values()),
             "content": content,
         }
+        | (_RETRY_AFTER if all(each.retry_after_seconds is not None for each in known.values()) else {})
         for status, known in kinds.items()
     }
 

@@ -1,12 +1,15 @@
 """Jobs and their attempts as HTTP shows them."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api.pages import Page
 from db.jobs import AttemptRow, JobRow, JobState
+from db.waiting import Reason, WaitingOn
 
 
 class Progress(BaseModel):
@@ -17,6 +20,22 @@ class Progress(BaseModel):
     note: str | None
 
 
+class WaitingBody(BaseModel):
+    """Why a job does not run: the first thing that stands in its way."""
+
+    reason: Reason
+    until: datetime | None = Field(description="When it may go on: for `run_at` and `rate`.")
+    ahead: int | None = Field(
+        description="Jobs of yours that go before it, of which 10,000 at most are counted: for `behind`."
+    )
+    seconds: float | None = Field(description="About how long those take: for `behind`.")
+
+    @classmethod
+    def of(cls, found: WaitingOn | None) -> Self | None:
+        """Return what a job waits for as HTTP shows it; None when it waits for nothing."""
+        return None if found is None else cls(**asdict(found))
+
+
 class JobSummary(BaseModel):
     """One job without what it takes and gives."""
 
@@ -24,6 +43,7 @@ class JobSummary(BaseModel):
     task: str = Field(examples=["orders.import_csv"])
     queue: str
     state: JobState
+    priority: int = Field(description="Of the tenant's own jobs those with more are started first.")
     attempt: int = Field(description="The number of the latest attempt; 0 before the first.")
     max_attempts: int
     handed_back: int = Field(description="Attempts that do not count: their worker was told to stop.")
@@ -41,11 +61,14 @@ class JobSummary(BaseModel):
     )
     cancel_reason: str | None
     progress: Progress | None
+    waiting_on: WaitingBody | None = Field(
+        None, description="Why it does not run; null when it does or is over, and in the answer that accepts it."
+    )
 
     @classmethod
-    def of(cls, job: JobRow) -> Self:
+    def of(cls, job: JobRow, waiting: WaitingOn | None = None) -> Self:
         """Return the job as HTTP shows it. Reads from the row's session."""
-        return cls(**_summary(job))
+        return cls(**_summary(job), waiting_on=WaitingBody.of(waiting))
 
 
 class JobError(BaseModel):
@@ -68,9 +91,15 @@ class JobBody(JobSummary):
     error: JobError | None
 
     @classmethod
-    def of(cls, job: JobRow) -> Self:
+    def of(cls, job: JobRow, waiting: WaitingOn | None = None) -> Self:
         """Return the job as HTTP shows it, with payload, result and error."""
-        return cls(**_summary(job), payload=job.payload, result=job.result, error=JobError.of(job.error))
+        return cls(
+            **_summary(job),
+            waiting_on=WaitingBody.of(waiting),
+            payload=job.payload,
+            result=job.result,
+            error=JobError.of(job.error),
+        )
 
 
 class AttemptBody(BaseModel):
@@ -99,18 +128,11 @@ class AttemptBody(BaseModel):
         )
 
 
-class AttemptList(BaseModel):
-    """Every attempt of a job that has ended, in order."""
+class AttemptPage(BaseModel):
+    """Some of a job's attempts that have ended, in order."""
 
     data: list[AttemptBody]
-
-
-class Page(BaseModel):
-    """Where a list goes on."""
-
-    cursor: str | None = Field(description="Send it as `cursor` to get what comes next; null at the end.")
-    has_more: bool
-    limit: int
+    page: Page
 
 
 class JobPage(BaseModel):
@@ -129,6 +151,7 @@ def _summary(job: JobRow) -> dict[str, Any]:
         "task": job.task_name,
         "queue": job.queue,
         "state": JobState(job.state),
+        "priority": job.priority,
         "attempt": job.attempt,
         "max_attempts": job.max_attempts,
         "handed_back": job.handed_back,

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from db.accepting import IfLive, Wishes
+from db.accepting import PRIORITY_LIMIT, IfLive, Wishes
 from db.errors import JobNotFoundError
 
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -64,6 +64,14 @@ class JobRequest(BaseModel):
         "reject", description="When a live job has the unique key: `reject` this request, or `return` that job."
     )
 
+    priority: int = Field(
+        0,
+        strict=True,
+        ge=-PRIORITY_LIMIT,
+        le=PRIORITY_LIMIT,
+        description="Of the tenant's own jobs those with more are started first.",
+    )
+
     @field_validator("expires_at")
     @classmethod
     def _is_after_run_at(cls, expires_at: datetime | None, info: ValidationInfo) -> datetime | None:
@@ -81,6 +89,7 @@ class JobRequest(BaseModel):
             idempotency_key=idempotency_key,
             unique_key=self.unique_key,
             if_live=self.if_live,
+            priority=self.priority,
         )
 
 

@@ -4,17 +4,17 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
-from api import cursors
 from api.authentication import CALLER_ERRORS, Caller
 from api.bodies import JSON_ERRORS, json_body
 from api.documentation import Responses, json_request, problems
 from api.errors import CursorInvalidError, RequestInvalidError
 from api.idempotency import REPLAYED, IdempotencyKey
-from api.job_bodies import JobBody, JobPage, JobSummary, Page
+from api.job_bodies import JobBody, JobPage, JobSummary
 from api.job_requests import JobRequest, Moment, known_id
+from api.pages import PageRequest
 from db import jobs
 from db.accepting import Accepted
 from db.errors import (
@@ -22,16 +22,20 @@ from db.errors import (
     JobNotFoundError,
     PayloadTooLargeError,
     PayloadUnstorableError,
+    QueueFullError,
+    TenantDrainingError,
     UniqueKeyTakenError,
 )
 from db.jobs import JobState
 from db.roles import Role
 from db.session import async_tenant_session
+from db.waiting import waiting_on
 from tasks import producing
 from tasks.errors import PayloadInvalidError, UnknownTaskError
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
+_WAITING = (JobState.SCHEDULED, JobState.QUEUED, JobState.DISPATCHED)
 _REFUSALS = (
     UnknownTaskError,
     PayloadInvalidError,
@@ -39,6 +43,8 @@ _REFUSALS = (
     PayloadTooLargeError,
     IdempotencyKeyReusedError,
     UniqueKeyTakenError,
+    QueueFullError,
+    TenantDrainingError,
 )
 _FOUND: Responses = {
     200: {
@@ -85,21 +91,21 @@ async def create_job(request: Request, response: Response, caller: Caller, idemp
 async def get_job(job_id: str, caller: Caller) -> JobBody:
     """Get a job."""
     known = known_id(job_id)
+
+    def read(session: Session) -> JobBody:
+        return JobBody.of(jobs.get_job(session, known), waiting_on(session, [known]).get(known))
+
     async with async_tenant_session(caller.context, role=Role.API) as session:
-        return await session.run_sync(lambda sync: JobBody.of(jobs.get_job(sync, known)))
+        return await session.run_sync(read)
 
 
-class JobFilter(BaseModel):
-    """Which jobs to list. An unknown parameter is refused: a typo must not look like an answer."""
-
-    model_config = ConfigDict(extra="forbid")
+class JobFilter(PageRequest):
+    """Which jobs to list."""
 
     state: list[JobState] = Field([], description="Repeat it for several.")
     task: str | None = Field(None, max_length=200, pattern=r"^[^\x00]*$")
     created_from: Moment | None = Field(None, description="Created at this moment or later.")
     created_before: Moment | None = Field(None, description="Created before this moment.")
-    limit: int = Field(20, ge=1, le=100)
-    cursor: str | None = Field(None, description="`page.cursor` of the page before, with the same filters.")
 
     def scope(self, tenant_id: UUID) -> str:
         """Return the text that is the same for two pages of one list, and for nothing else."""
@@ -111,7 +117,7 @@ class JobFilter(BaseModel):
 async def list_jobs(wanted: Annotated[JobFilter, Query()], caller: Caller) -> JobPage:
     """List jobs, newest first."""
     scope = wanted.scope(caller.tenant_id)
-    before_id = cursors.decode(wanted.cursor, scope=scope) if wanted.cursor is not None else None
+    before = wanted.position(scope=scope)
 
     def read(session: Session) -> list[JobSummary]:
         rows = jobs.list_jobs(
@@ -120,13 +126,13 @@ async def list_jobs(wanted: Annotated[JobFilter, Query()], caller: Caller) -> Jo
             task_name=wanted.task,
             created_from=wanted.created_from,
             created_before=wanted.created_before,
-            before_id=before_id,
+            before_id=None if before is None else UUID(int=before),
             limit=wanted.limit + 1,
         )
-        return [JobSummary.of(row) for row in rows]
+        waiting = waiting_on(session, [row.id for row in rows if row.state in _WAITING])
+        return [JobSummary.of(row, waiting.get(row.id)) for row in rows]
 
     async with async_tenant_session(caller.context, role=Role.API) as session:
         found = await session.run_sync(read)
-    data, has_more = found[: wanted.limit], len(found) > wanted.limit
-    cursor = cursors.encode(data[-1].id, scope=scope) if has_more else None
-    return JobPage(data=data, page=Page(cursor=cursor, has_more=has_more, limit=wanted.limit))
+    data, page = wanted.cut(found, position=lambda job: job.id.int, scope=scope)
+    return JobPage(data=data, page=page)

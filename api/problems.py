@@ -37,6 +37,8 @@ class Kind:
     status: int
     slug: str
     title: str
+    retry_after_seconds: int | None = None
+    """When to try again, where that alone may help."""
 
     @property
     def type(self) -> str:
@@ -46,8 +48,12 @@ class Kind:
 
 INTERNAL: Final = Kind(500, "internal-error", "Something went wrong here")
 
-_DATABASE_AWAY: Final = Kind(503, "database-unavailable", "The database is not available")
-_SCHEMA_MISMATCH: Final = Kind(503, "schema-mismatch", "The database is of another version than this code")
+RETRY_AFTER_SECONDS: Final = 2
+
+_DATABASE_AWAY: Final = Kind(503, "database-unavailable", "The database is not available", RETRY_AFTER_SECONDS)
+_SCHEMA_MISMATCH: Final = Kind(
+    503, "schema-mismatch", "The database is of another version than this code", RETRY_AFTER_SECONDS
+)
 
 KINDS: Final[Mapping[type[Exception], Kind]] = {
     own.MalformedJsonError: Kind(400, "malformed-json", "The body is not JSON"),
@@ -56,6 +62,7 @@ KINDS: Final[Mapping[type[Exception], Kind]] = {
     db.TenantUnknownError: Kind(401, "credential-refused", "The API key was refused"),
     db.TenantSuspendedError: Kind(403, "tenant-suspended", "The tenant is suspended"),
     db.TenantDeletingError: Kind(403, "tenant-deleting", "The tenant is being deleted"),
+    db.TenantDrainingError: Kind(403, "tenant-draining", "The tenant accepts no jobs any more"),
     own.RouteUnknownError: Kind(404, "unknown-route", "There is nothing at this address"),
     db.JobNotFoundError: Kind(404, "job-not-found", "There is no such job"),
     db.FileNotFoundInTenantError: Kind(404, "file-not-found", "There is no such file"),
@@ -75,6 +82,7 @@ KINDS: Final[Mapping[type[Exception], Kind]] = {
     tasks.PayloadInvalidError: Kind(422, "invalid-payload", "The payload does not fit the task"),
     db.PayloadUnstorableError: Kind(422, "unstorable-payload", "The payload cannot be kept"),
     db.FileNameInvalidError: Kind(422, "invalid-file-name", "A file cannot have this name"),
+    db.QueueFullError: Kind(429, "queue-full", "As many jobs wait as may", RETRY_AFTER_SECONDS),
     sqlalchemy.OperationalError: _DATABASE_AWAY,
     sqlalchemy.InterfaceError: _DATABASE_AWAY,
     sqlalchemy.TimeoutError: _DATABASE_AWAY,
@@ -82,7 +90,6 @@ KINDS: Final[Mapping[type[Exception], Kind]] = {
     db.SchemaNewerError: _SCHEMA_MISMATCH,
 }
 
-RETRY_AFTER_SECONDS: Final = 2
 _MAX_FIELDS: Final = 100
 
 

@@ -11,7 +11,7 @@ BY_HAND = "app.bench_by_hand"
 SETTING = "app.bench_setting"
 OURS = "app.bench_ours"
 
-_TENANT = "(select nullif(current_setting('app.tenant', true), '')::uuid)"
+SETTING_TENANT = "(select nullif(current_setting('app.tenant', true), '')::uuid)"
 """What most who isolate tenants by a setting write into their policies, in its fast form: once a statement."""
 
 
@@ -47,7 +47,8 @@ def load(server: EmbeddedPostgres, *, tenant_id: UUID, rows: int, tenants: int) 
             connection.exec_driver_sql(f"insert into {copy} select * from {BY_HAND}")  # noqa: S608
         connection.exec_driver_sql(f"alter table {SETTING} enable row level security, force row level security")
         connection.exec_driver_sql(
-            f"create policy own_rows on {SETTING} using (tenant_id = {_TENANT}) with check (tenant_id = {_TENANT})"
+            f"create policy own_rows on {SETTING}"
+            f" using (tenant_id = {SETTING_TENANT}) with check (tenant_id = {SETTING_TENANT})"
         )
         connection.exec_driver_sql(f"select partywall.protect('{OURS}')")
         for table in (BY_HAND, SETTING, OURS):

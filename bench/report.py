@@ -1,6 +1,7 @@
 """What a measuring target shows: every figure beside what is required of it, and a file to compare with later."""
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from rich.table import Table
 from bench.requirement import requirements
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("sqlalchemy", "psycopg", "celery", "redis")
+PACKAGES = ("sqlalchemy", "psycopg", "celery", "kombu", "redis", "dramatiq", "procrastinate")
 
 
 def report(
@@ -39,7 +40,7 @@ def report(
         for each in requirements(table)
     ]
     # In a pipe or a CI log nothing knows how wide a line may be, and the name of a figure may not be cut.
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else 190)
     if measured:
         console.print(_table(measured))
     table = Table("figure", "required", "measured", "")
@@ -52,7 +53,14 @@ def report(
     result = {
         "target": target,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "host": {"machine": platform.machine(), "python": platform.python_version()},
+        "host": {
+            "machine": platform.machine(),
+            "cores": os.cpu_count(),
+            "kernel": platform.release(),
+            "python": platform.python_version(),
+            # Over the last 1, 5 and 15 minutes, our own processes with it.
+            "load": [round(each, 2) for each in os.getloadavg()],
+        },
         "packages": {name: version(name) for name in PACKAGES},
         "figures": dict(figures),
         "measured": list(measured),

@@ -78,17 +78,17 @@ class Samples:
 
 def sample(does: Callable[[], object], *, count: int, backend_pid: int, each: int = 1) -> Sample:
     """Return what one turn costs, as the mean over `count` calls that take `each` turns."""
-    backend, client = _ran_and_waited(backend_pid), _ran_and_waited(os.getpid())
+    backend, client = ran_and_waited(backend_pid), ran_and_waited(os.getpid())
     processor, wall = time.process_time_ns(), time.perf_counter_ns()
     for _ in range(count):
         does()
     wall, processor = time.perf_counter_ns() - wall, time.process_time_ns() - processor
-    backend_ran, backend_waited = (now - then for now, then in zip(_ran_and_waited(backend_pid), backend, strict=True))
-    waited = backend_waited + _ran_and_waited(os.getpid())[1] - client[1]
+    backend_ran, backend_waited = (now - then for now, then in zip(ran_and_waited(backend_pid), backend, strict=True))
+    waited = backend_waited + ran_and_waited(os.getpid())[1] - client[1]
     return Sample(*(spent / (count * each) / 1000 for spent in (wall, processor, backend_ran, waited)))
 
 
-def _ran_and_waited(pid: int) -> tuple[int, int]:
+def ran_and_waited(pid: int) -> tuple[int, int]:
     """Return the nanoseconds that a process has run so far, and those that it was ready to and had no core."""
     ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
     return int(ran), int(waited)

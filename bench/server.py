@@ -18,10 +18,14 @@ PASSWORD = "bench-only"  # noqa: S105 - of a server that lives as long as this r
 
 
 class _RoomyPostgres(EmbeddedPostgres):
-    """One that keeps all tables of a measurement in memory: none is slower for having been read less lately."""
+    """One that keeps all tables of a measurement in memory: none is slower for having been read less lately.
+
+    Nor for a checkpoint: there is none, unless a measurement asks for it.
+    """
 
     def command(self) -> list[str]:
-        return [*super().command(), "-c", "shared_buffers=1GB"]
+        settings = ("shared_buffers=1GB", "max_wal_size=16GB", "checkpoint_timeout=1h")
+        return [*super().command(), *(word for each in settings for word in ("-c", each))]
 
 
 @contextmanager
@@ -35,6 +39,13 @@ def running_server(*, durable: bool = True, roomy: bool = False) -> Iterator[Emb
             bootstrap(server.admin_url(), logins=dict.fromkeys(Role, PASSWORD))
             migrate(server.url(Role.MIGRATOR.login, PASSWORD))
             yield server
+
+
+def forget_settings() -> None:
+    """Take every setting of Partywall out of the environment, but for what says which servers to run."""
+    for name in [name for name in os.environ if name.startswith("PARTYWALL_")]:
+        if name not in ("PARTYWALL_BROKER_KIND", "PARTYWALL_POSTGRES_VERSION"):
+            del os.environ[name]
 
 
 def point_roles_at(urls: dict[Role, str]) -> None:

@@ -64,7 +64,7 @@ def _round_trips_of_a_job(proxy: CountingProxy, context: TenantContext) -> dict[
         accepting.accept(session, task_name="bench", payload={}, queue="default", max_attempts=1)
     with platform_connection(Role.DISPATCHER) as connection:
         (job,) = dispatching.dispatch(
-            connection, queue="default", known_tasks=None, batch_limit=1, in_flight_limit=1, resend_after_seconds=60
+            connection, queues=["default"], known_tasks=None, batch_limit=1, in_flight_limit=1, resend_after_seconds=60
         )
     with platform_connection(Role.WORKER) as connection:
         connection.execute(QUESTION)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from cli.broker_diagnosis import diagnose_broker, diagnose_result_backend
 from cli.exit_codes import ExitCode
 from cli.output import Json, note, print_json, print_table
 from cli.task_modules import diagnose_task_modules
@@ -76,7 +75,8 @@ def _print_findings(found: list[tuple[str, Finding]]) -> None:
 
 
 def _examine(parts: list[Part] | None) -> list[tuple[str, list[Finding]]]:
-    # Brings Celery along, half a second that no other command should wait for.
+    # They bring redis-py and Celery along, half a second that no other command should wait for.
+    from cli.broker_diagnosis import diagnose_broker, diagnose_result_backend
     from tasks.settings import TaskSettings
 
     databases, tasks = DatabaseSettings.load(), TaskSettings.load()

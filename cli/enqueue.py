@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -12,7 +13,7 @@ from cli.errors import BadInputError
 from cli.moments import moment
 from cli.output import Json, note, print_json, say
 from cli.task_modules import load_task_modules
-from db.accepting import Accepted, IfLive, Wishes
+from db.accepting import PRIORITY_LIMIT, Accepted, IfLive, Wishes
 from db.context import TenantContext
 from db.roles import Role
 from db.session import tenant_session
@@ -44,6 +45,9 @@ def enqueue(
         str | None,
         typer.Option(metavar="KEY", help="The same request sent again is the same job.", show_default=False),
     ] = None,
+    priority: Annotated[
+        int, typer.Option(metavar="NUMBER", min=-PRIORITY_LIMIT, max=PRIORITY_LIMIT, help="More starts first.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Give a tenant a job and print the job's id.
@@ -51,7 +55,7 @@ def enqueue(
     Example: partywall enqueue acme orders.import_csv --payload '{"file": "orders.csv"}'
     """
     parsed = _payload(payload)
-    wishes = _wishes(run_at, expires_at, unique_key, if_live, idempotency_key)
+    wishes = replace(_wishes(run_at, expires_at, unique_key, if_live, idempotency_key), priority=priority)
     with operator_connection() as connection:
         context = open_tenant(connection, tenant)
     accepted = _enqueue(context, task, parsed, wishes)

@@ -53,12 +53,15 @@ def list_(
         note(f"There are more than these {limit}. Raise --limit to see them.")
 
 
+LATEST_ATTEMPTS = 50
+
+
 @app.command()
 def show(
     job_id: Annotated[UUID, typer.Argument(metavar="ID", help="The job's id.", show_default=False)],
     as_json: Json = False,
 ) -> None:
-    """Show one job: its state, attempts, payload, progress, result or error.
+    """Show one job: its state, latest attempts, payload, progress, result or error.
 
     Example: partywall jobs show 0199c5d2-7f10-7c3e-9a4b-2f6d8e1a0b37
     """
@@ -66,7 +69,9 @@ def show(
         job = find_job(connection, job_id)
         context = open_tenant(connection, job.tenant_slug)
     with tenant_session(context, role=Role.OPERATOR) as session:
-        row, ended = get_job(session, job_id), list_attempts(session, job_id)
+        row = get_job(session, job_id)
+        # Numbered without gaps; an attempt's error may be long, and the latest are what one looks for.
+        ended = list_attempts(session, job_id, after=row.attempt - LATEST_ATTEMPTS, limit=LATEST_ATTEMPTS)
         session.expunge_all()
     if as_json:
         print_json(as_json_object(job) | job_sheet.as_json_object(row, ended))

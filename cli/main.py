@@ -2,7 +2,24 @@
 
 import typer
 
-from cli import cancel, check, enqueue, jobs, keys, migrate, retry, tenants, up, version, workers
+from cli import (
+    cancel,
+    check,
+    enqueue,
+    flow,
+    jobs,
+    keys,
+    limits,
+    migrate,
+    retry,
+    tenants,
+    tiers,
+    top,
+    up,
+    version,
+    why,
+    workers,
+)
 from cli.audit import command as audit
 from cli.demo import command as demo
 from cli.group import Group
@@ -19,11 +36,14 @@ app = typer.Typer(
 )
 
 app.add_typer(tenants.app, name="tenants")
+app.add_typer(tiers.app, name="tiers")
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
-# Here, because both need what jobs.py finds.
-jobs.app.command()(cancel.cancel)
-jobs.app.command()(retry.retry)
+# Here, because they need what jobs.py and tenants.py find.
+for command in (cancel.cancel, retry.retry, why.why):
+    jobs.app.command()(command)
+for act in (top.top, flow.pause, flow.drain, limits.limit, tiers.tier):
+    tenants.app.command()(act)
 app.command()(enqueue.enqueue)
 for module in (workers, migrate, check, audit, prove, up, demo, version):
     module.register(app)

@@ -22,14 +22,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 out = Console(highlight=False)
 err = Console(highlight=False, stderr=True)
 
-_STYLED_COLUMNS = ("state", "status", "verdict", "outcome", "was")
+_STYLED_COLUMNS = ("state", "status", "flow", "verdict", "outcome", "was")
 _STYLES = {
-    **dict.fromkeys(("active", "succeeded", "ok", "isolated"), "green"),
-    **dict.fromkeys(("suspended", "running", "dispatched", "warn", "not proven"), "yellow"),
+    **dict.fromkeys(("active", "open", "succeeded", "ok", "isolated"), "green"),
+    **dict.fromkeys(("suspended", "paused", "draining", "running", "dispatched", "warn", "not proven"), "yellow"),
     **dict.fromkeys(("deleting", "failed", "expired", "cancelled", "fail", "leaks"), "red"),
     **dict.fromkeys(("timed_out", "killed", "lost"), "red"),
 }
-_AGES = {"created": "age", "ended": "ago", "seen": "seen ago", "started": "for"}
+_AGES = {"created": "age", "ended": "ago", "changed": "changed ago", "seen": "seen ago", "started": "for"}
 """Columns of moments, which a terminal shows as time gone by, under these headings."""
 _UNFOLDED_COLUMNS = ("id", *_STYLED_COLUMNS, *_AGES, "attempt", "pid", "tried", "took")
 

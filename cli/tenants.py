@@ -7,10 +7,16 @@ import typer
 from cli.database import operator_connection
 from cli.errors import BadInputError
 from cli.group import Group
+from cli.operator_name import operator_name
 from cli.output import Json, print_json, print_table, say
 from db import tenants
+from db.tiers import STANDARD
 
-app = typer.Typer(cls=Group, no_args_is_help=True, help="Create, list, suspend, resume and delete tenants.")
+app = typer.Typer(
+    cls=Group,
+    no_args_is_help=True,
+    help="Create, list, limit, stop, resume and delete tenants; say how long jobs are kept.",
+)
 
 Slug = Annotated[
     str, typer.Argument(metavar="SLUG", help="The tenant's short name, a DNS label: acme.", show_default=False)
@@ -23,6 +29,7 @@ def create(
     name: Annotated[
         str | None, typer.Option(help="The name people know it by; the slug if left out.", show_default=False)
     ] = None,
+    tier: Annotated[str, typer.Option(metavar="TIER", help="What it may have: partywall tiers list.")] = STANDARD,
     as_json: Json = False,
 ) -> None:
     """Create a tenant.
@@ -30,9 +37,11 @@ def create(
     Example: partywall tenants create acme --name "Acme Ltd"
     """
     with operator_connection() as connection:
-        tenant_id = tenants.create_tenant(connection, slug=slug, name=slug if name is None else name)
+        tenant_id = tenants.create_tenant(connection, slug=slug, name=slug if name is None else name, tier=tier)
     if as_json:
-        print_json({"id": tenant_id, "slug": slug, "name": slug if name is None else name, "status": "active"})
+        print_json(
+            {"id": tenant_id, "slug": slug, "name": slug if name is None else name, "status": "active", "tier": tier}
+        )
     else:
         say(f"Created tenant {slug}. Give it a key with: partywall keys create {slug}")
 
@@ -46,12 +55,12 @@ def list_(as_json: Json = False) -> None:
     with operator_connection() as connection:
         found = tenants.list_tenants(connection)
     if as_json:
-        fields = ("id", "slug", "name", "status", "job_retention_days", "created_at")
+        fields = ("id", "slug", "name", "status", "tier", "job_retention_days", "created_at")
         print_json({"tenants": [{field: getattr(tenant, field) for field in fields} for tenant in found]})
     else:
         print_table(
-            ("slug", "name", "status", "created", "id"),
-            [(tenant.slug, tenant.name, tenant.status, tenant.created_at, tenant.id) for tenant in found],
+            ("slug", "name", "status", "tier", "created", "id"),
+            [(tenant.slug, tenant.name, tenant.status, tenant.tier, tenant.created_at, tenant.id) for tenant in found],
             empty="There is no tenant yet. Create one with: partywall tenants create SLUG",
         )
 
@@ -72,16 +81,36 @@ def suspend(slug: Slug, as_json: Json = False) -> None:
 
 @app.command()
 def resume(slug: Slug, as_json: Json = False) -> None:
-    """Let a suspended tenant work again.
+    """Let a tenant work again that was suspended, paused or drained.
 
     Example: partywall tenants resume acme
     """
     with operator_connection() as connection:
-        tenant_id = tenants.resume_tenant(connection, slug)
+        tenant_id = tenants.resume_tenant(connection, slug, changed_by=operator_name())
     if as_json:
-        print_json({"id": tenant_id, "slug": slug, "status": "active"})
+        print_json({"id": tenant_id, "slug": slug, "status": "active", "flow": "open"})
     else:
         say(f"Resumed {slug}. What waited is dispatched now.")
+
+
+@app.command("keep-jobs")
+def keep_jobs(
+    slug: Slug,
+    days: Annotated[
+        int, typer.Option(min=1, max=3650, metavar="DAYS", help="How long, from the end of a job.", show_default=False)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Say how long a tenant's finished jobs are kept: 30 days if you never did.
+
+    Example: partywall tenants keep-jobs acme --days 7
+    """
+    with operator_connection() as connection:
+        tenant_id = tenants.set_job_retention(connection, slug, days=days)
+    if as_json:
+        print_json({"id": tenant_id, "slug": slug, "job_retention_days": days})
+    else:
+        say(f"Finished jobs of {slug} are kept for {days} {'day' if days == 1 else 'days'}. The next pruning does so.")
 
 
 @app.command()

@@ -9,10 +9,13 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DataError
 
-from db.errors import PayloadUnstorableError
+from db.errors import PayloadUnstorableError, PriorityInvalidError
 from db.session import Executor
 
 IfLive = Literal["reject", "return"]
+
+PRIORITY_LIMIT = 100
+"""A priority is a whole number from minus this to this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,15 @@ class Wishes:
     """At most one live job of the tenant has it. At most 255 characters."""
     if_live: IfLive = "reject"
     """What to do when one has: `reject` this request, or `return` the id of that job."""
+    priority: int = 0
+    """From -100 to 100. Of the tenant's own jobs those with more are started first; other tenants' do not care."""
+
+    def __post_init__(self) -> None:
+        # PostgreSQL asks too; but 0.5, or a number too long for it, would look like a function that is not there.
+        if type(self.priority) is not int or abs(self.priority) > PRIORITY_LIMIT:
+            raise PriorityInvalidError(
+                priority=repr(self.priority), hint=f"Name a whole number from -{PRIORITY_LIMIT} to {PRIORITY_LIMIT}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +55,7 @@ _ENQUEUE = text("""
     select *
     from partywall.enqueue(
         :task_name, :payload, :queue, :run_at, :max_attempts, :runs_for_deleted, :max_lost, :expires_at,
-        :idempotency_key, :unique_key, :if_live
+        :idempotency_key, :unique_key, :if_live, :priority
     )
 """).bindparams(bindparam("payload", type_=JSONB))
 
@@ -68,6 +80,7 @@ def accept(
         NoTenantError, TenantSuspendedError, TenantDeletingError, PayloadTooLargeError: nothing was accepted.
         IdempotencyKeyReusedError: neither; its key stands for another task or payload.
         UniqueKeyTakenError: neither; a job with its key is live.
+        QueueFullError, TenantDrainingError: neither; as many of its jobs wait as may, or none is accepted any more.
         PayloadUnstorableError: neither; jsonb holds no U+0000, for example. The transaction is over.
     """
     wishes = wishes or Wishes()
@@ -83,6 +96,7 @@ def accept(
         "idempotency_key": wishes.idempotency_key,
         "unique_key": wishes.unique_key,
         "if_live": wishes.if_live,
+        "priority": wishes.priority,
     }
     try:
         accepted = executor.execute(_ENQUEUE, values).one()

@@ -1,6 +1,6 @@
 """What the dispatcher and the reaper ask of the database. Both see ids and timing, never a payload."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -35,7 +35,8 @@ class ExpiredLease:
 _DISPATCH = text("""
     select *
     from partywall.dispatch(
-        :queue, :known_tasks, :batch_limit, :in_flight_limit, make_interval(secs => :resend_after)
+        :queues, :known_tasks, :arrivals, :batch_limit, :in_flight_limit, make_interval(secs => :resend_after),
+        :in_flight_spare, :in_flight_seconds, :bundle_limit, :bundle_seconds
     )
 """)
 
@@ -43,24 +44,37 @@ _DISPATCH = text("""
 def dispatch(
     connection: Connection,
     *,
-    queue: str,
+    queues: Sequence[str],
     known_tasks: Sequence[str] | None,
+    arrivals: Collection[str] | None = None,
     batch_limit: int,
     in_flight_limit: int,
     resend_after_seconds: float,
+    in_flight_spare: int = 0,
+    in_flight_seconds: float | None = None,
+    bundle_limit: int = 1,
+    bundle_seconds: float = 0,
 ) -> list[Dispatched]:
-    """Return the jobs of a queue the broker is to be told of next, already committed as `dispatched`.
+    """Return the jobs of a lane the broker is to be told of next, in fair order, already committed as `dispatched`.
 
-    Jobs of a task that is not among `known_tasks` wait; None sends all. One round trip.
+    A lane is the queues that share workers. Jobs of a task that is not among `known_tasks` wait; None sends all.
+    `arrivals` are the notifications since the last call; None looks at every tenant. No more than `in_flight_limit`
+    are at the broker, and beyond `in_flight_spare` of them no more than fill `in_flight_seconds` of run time; jobs with
+    one nonce travel together, `bundle_limit` at most, for `bundle_seconds` of run time. One round trip.
     """
     rows = connection.execute(
         _DISPATCH,
         {
-            "queue": queue,
+            "queues": list(queues),
             "known_tasks": None if known_tasks is None else list(known_tasks),
+            "arrivals": None if arrivals is None else list(arrivals),
             "batch_limit": batch_limit,
             "in_flight_limit": in_flight_limit,
             "resend_after": resend_after_seconds,
+            "in_flight_spare": in_flight_spare,
+            "in_flight_seconds": in_flight_seconds,
+            "bundle_limit": bundle_limit,
+            "bundle_seconds": bundle_seconds,
         },
     ).all()
     connection.commit()

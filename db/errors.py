@@ -129,6 +129,30 @@ class UniqueKeyTakenError(PartywallError):
     sqlstate = "PW016"
 
 
+class QueueFullError(PartywallError):
+    """As many of the tenant's jobs wait as may."""
+
+    sqlstate = "PW017"
+
+
+class TenantDrainingError(PartywallError):
+    """Nothing is accepted for the tenant any more; what waits still runs."""
+
+    sqlstate = "PW018"
+
+
+class LimitInvalidError(PartywallError):
+    """That is no limit."""
+
+    sqlstate = "PW019"
+
+
+class PriorityInvalidError(PartywallError):
+    """The priority is no whole number from -100 to 100."""
+
+    sqlstate = "PW020"
+
+
 class JobOverError(PartywallError):
     """The job is over, or in another state than this needs."""
 
@@ -201,6 +225,33 @@ class AdministratorNeededError(PartywallError):
 
 class AppliedFileChangedError(PartywallError):
     """A migration file was changed after it had been applied."""
+
+
+_CONFLICTS = frozenset({"40001", "40P01"})
+_SHORTAGES = ("53", "57P", "08")
+"""Out of disk, memory or connections; shut down or ended by an administrator; the connection is gone."""
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Return whether PostgreSQL took a transaction back for another's sake: serialization failure or deadlock."""
+    return _sqlstate(error) in _CONFLICTS
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Return whether it is PostgreSQL that has trouble, whatever it was asked: no room, no connection."""
+    return isinstance(_driver_error(error), DriverError) and (
+        getattr(error, "connection_invalidated", False) or (_sqlstate(error) or "").startswith(_SHORTAGES)
+    )
+
+
+def _driver_error(error: BaseException) -> BaseException | None:
+    # SQLAlchemy's errors carry the driver's as `orig`.
+    return getattr(error, "orig", error)
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    found = _driver_error(error)
+    return found.sqlstate if isinstance(found, DriverError) else None
 
 
 def _known() -> dict[str, type[PartywallError]]:

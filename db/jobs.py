@@ -18,9 +18,9 @@ class JobState(StrEnum):
     """Where a job is in its life. Every transition is made by a function in `sql/functions/`."""
 
     SCHEDULED = "scheduled"
-    """Accepted; `run_at` is still to come."""
+    """Waits for its `run_at`, for the first time or to be tried again."""
     QUEUED = "queued"
-    """Ready, or waiting for the next attempt at `run_at`."""
+    """Ready: it waits for its tenant's turn."""
     DISPATCHED = "dispatched"
     """The broker was told; no worker has claimed it yet."""
     RUNNING = "running"
@@ -64,6 +64,7 @@ class JobRow(TenantRow):
     progress_current: Mapped[int | None]
     progress_total: Mapped[int | None]
     progress_note: Mapped[str | None]
+    priority: Mapped[int]
     runs_for_deleted: Mapped[bool]
     handed_back: Mapped[int]
     lost: Mapped[int]
@@ -95,10 +96,10 @@ def not_found(job_id: UUID) -> JobNotFoundError:
     return JobNotFoundError(job=job_id, hint="Check the id; finished jobs are pruned after the tenant's retention.")
 
 
-def list_attempts(session: Session, job_id: UUID) -> Sequence[AttemptRow]:
-    """Return the attempts of a job that have ended, in order."""
-    query = select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(AttemptRow.attempt)
-    return session.scalars(query).all()
+def list_attempts(session: Session, job_id: UUID, *, after: int = 0, limit: int) -> Sequence[AttemptRow]:
+    """Return the attempts of a job that have ended, in order, at most `limit`, from the one that follows `after`."""
+    query = select(AttemptRow).where(AttemptRow.job_id == job_id, AttemptRow.attempt > after)
+    return session.scalars(query.order_by(AttemptRow.attempt).limit(limit)).all()
 
 
 def get_job(session: Session, job_id: UUID) -> JobRow:

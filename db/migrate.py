@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from alembic import command
 from psycopg import sql
 from sqlalchemy import Connection, text
 
@@ -17,7 +16,7 @@ from db.guard import GuardState
 from db.inspection import guards_refusals, refuse_holes
 from db.migration_lock import acquire_lock
 from db.migrations.execution import execute
-from db.revisions import alembic_config, is_known
+from db.revisions import is_known
 from db.roles import Role
 from db.sql_files import SqlFile
 
@@ -84,9 +83,9 @@ def _run(connection: Connection) -> MigrationReport:
     connection.execute(text("set local check_function_bodies = off"))
     report.functions = _install_functions(connection, seen)
 
-    config = alembic_config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    from db.migrations.upgrade import upgrade  # brings Alembic along
+
+    upgrade(connection)
     report.revision = _revision(connection)
 
     for file in sql_files.app_migrations():

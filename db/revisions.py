@@ -1,31 +1,22 @@
-"""The revisions this code knows, from `db/migrations/versions/`."""
+"""The revisions this code knows, from `db/migrations/versions/`.
+
+Read from the names of the files: every process asks when it starts, and Alembic takes a fifth of a second to import.
+"""
 
 from pathlib import Path
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-
-
-def alembic_config() -> Config:
-    """Return Alembic's configuration; it has no file of its own."""
-    config = Config()
-    # Alembic reads its options as ConfigParser does, where a % starts a placeholder.
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    return config
+_VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
 def head_revision() -> str:
     """Return the revision a current database has."""
-    head = _scripts().get_current_head()
-    if head is None:
-        raise LookupError("db/migrations/versions/ is empty")
-    return head
+    return max(_revisions())
 
 
 def is_known(revision: str) -> bool:
     """Return False for a revision of newer code."""
-    return revision in {script.revision for script in _scripts().walk_revisions()}
+    return revision in _revisions()
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(alembic_config())
+def _revisions() -> set[str]:
+    return {file.stem.partition("_")[0] for file in _VERSIONS.glob("[0-9]*.py")}

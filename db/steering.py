@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, DateTime, bindparam, text
 
 from db.errors import JobOverError
 from db.jobs import JobState, not_found
@@ -14,8 +14,12 @@ RETRYABLE = (JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
 
 _RETRY_JOBS = text("""
     select *
-    from partywall.retry_jobs(:state, :task_name, :slug, now() - make_interval(secs => :since), :batch_limit)
-""")
+    from partywall.retry_jobs(
+        :state, :task_name, :slug, :until - make_interval(secs => :since), :until, :batch_limit
+    )
+""").bindparams(bindparam("until", type_=DateTime(timezone=True)))
+RETRIED_PER_TRANSACTION = 100
+"""Each is a subtransaction, and its row is locked until the transaction ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ def retry_job(executor: Executor, job_id: UUID) -> None:
         JobOverError: it is in another state.
         UniqueKeyTakenError: another job with its unique key is live.
         TenantSuspendedError, TenantDeletingError: the tenant may not work.
+        QueueFullError, TenantDrainingError: nothing more of it may wait.
     """
     found = executor.execute(text("select partywall.retry_job(:job_id)"), {"job_id": job_id}).scalar_one()
     before = _required(found, job_id)
@@ -79,18 +84,25 @@ def retry_jobs(
 ) -> list[RetriedJob]:
     """Let jobs of all active tenants that ended in `state` try once more, those first that ended first.
 
-    `state` is one of RETRYABLE. At most `limit`; jobs whose unique key has another live job stay as they are.
+    `state` is one of RETRYABLE. At most `limit`, RETRIED_PER_TRANSACTION at a time. Jobs that have failed again
+    meanwhile, or whose unique key has another live job, stay as they are.
     """
     values = {
         "state": state.value,
         "task_name": task_name,
         "slug": slug,
         "since": ended_within_seconds,
-        "batch_limit": limit,
+        "until": connection.execute(text("select now()")).scalar_one(),
     }
-    rows = connection.execute(_RETRY_JOBS, values).all()
-    connection.commit()
-    return [RetriedJob(row.tenant_slug, row.job_id) for row in rows]
+    retried: list[RetriedJob] = []
+    while len(retried) < limit:
+        batch = min(RETRIED_PER_TRANSACTION, limit - len(retried))
+        rows = connection.execute(_RETRY_JOBS, values | {"batch_limit": batch}).all()
+        connection.commit()
+        retried += [RetriedJob(row.tenant_slug, row.job_id) for row in rows]
+        if len(rows) < batch:
+            break
+    return retried
 
 
 def _required(state: str | None, job_id: UUID) -> JobState:

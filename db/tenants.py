@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, TextClause, text
@@ -19,6 +20,7 @@ class Tenant:
     slug: str
     name: str
     status: str
+    tier: str
     job_retention_days: int
     created_at: datetime
 
@@ -41,15 +43,16 @@ class JobOverview:
     finished_at: datetime | None
 
 
-def create_tenant(connection: Connection, *, slug: str, name: str) -> UUID:
+def create_tenant(connection: Connection, *, slug: str, name: str, tier: str = "standard") -> UUID:
     """Return the id of a new, active tenant.
 
     Raises:
         TenantExistsError: the slug is taken.
+        LimitInvalidError: there is no such tier.
         sqlalchemy.exc.IntegrityError: the slug is no DNS label, or the name is empty or over 200 characters.
     """
     tenant_id: UUID = connection.execute(
-        text("select partywall.create_tenant(:slug, :name)"), {"slug": slug, "name": name}
+        text("select partywall.create_tenant(:slug, :name, :tier)"), {"slug": slug, "name": name, "tier": tier}
     ).scalar_one()
     connection.commit()
     return tenant_id
@@ -58,7 +61,11 @@ def create_tenant(connection: Connection, *, slug: str, name: str) -> UUID:
 def list_tenants(connection: Connection) -> list[Tenant]:
     """Return every tenant the connection's role may see, ordered by slug."""
     rows = connection.execute(
-        text("select id, slug, name, status, job_retention_days, created_at from partywall.tenants order by slug")
+        text("""
+            select id, slug, name, status, tier, job_retention_days, created_at
+            from partywall.tenants
+            order by slug
+        """)
     ).all()
     connection.commit()
     return [Tenant(*row) for row in rows]
@@ -66,12 +73,19 @@ def list_tenants(connection: Connection) -> list[Tenant]:
 
 def suspend_tenant(connection: Connection, slug: str) -> UUID:
     """Suspend the tenant: nothing of it starts or is accepted until it is resumed. Twice is once."""
-    return _change_status(connection, text("select partywall.suspend_tenant(:slug)"), slug)
+    return change_tenant(connection, text("select partywall.suspend_tenant(:slug)"), slug)
 
 
-def resume_tenant(connection: Connection, slug: str) -> UUID:
-    """Let a suspended tenant work again."""
-    return _change_status(connection, text("select partywall.resume_tenant(:slug)"), slug)
+def resume_tenant(connection: Connection, slug: str, *, changed_by: str | None = None) -> UUID:
+    """Let a tenant work again that is suspended, paused or draining. None: the connection's login does it."""
+    return change_tenant(
+        connection, text("select partywall.resume_tenant(:slug, :changed_by)"), slug, changed_by=changed_by
+    )
+
+
+def set_job_retention(connection: Connection, slug: str, *, days: int) -> UUID:
+    """Keep the tenant's finished jobs for so many days, 1 to 3650, from the next pruning on."""
+    return change_tenant(connection, text("select partywall.set_job_retention(:slug, :days)"), slug, days=days)
 
 
 def delete_tenant(connection: Connection, slug: str) -> UUID:
@@ -79,11 +93,16 @@ def delete_tenant(connection: Connection, slug: str) -> UUID:
 
     What waits is cancelled by the reaper. The rows stay, and there is no way back.
     """
-    return _change_status(connection, text("select partywall.delete_tenant(:slug)"), slug)
+    return change_tenant(connection, text("select partywall.delete_tenant(:slug)"), slug)
 
 
-def _change_status(connection: Connection, change: TextClause, slug: str) -> UUID:
-    tenant_id: UUID | None = connection.execute(change, {"slug": slug}).scalar_one_or_none()
+def change_tenant(connection: Connection, change: TextClause, slug: str, **values: Any) -> UUID:
+    """Execute a statement that returns the id of the tenant with the slug `:slug`; return it.
+
+    Raises:
+        TenantUnknownError: it returned none.
+    """
+    tenant_id: UUID | None = connection.execute(change, {"slug": slug} | values).scalar_one_or_none()
     connection.commit()
     if tenant_id is None:
         raise TenantUnknownError(slug=slug, hint="partywall tenants list shows those there are.")

@@ -52,15 +52,16 @@ class Wakeups:
             self._leads = False
             self._connection.execute("select partywall.resign(%s)", (self._candidate,))
 
-    def wait(self, timeout_seconds: float) -> bool:
-        """Return True as soon as a job was accepted somewhere; False after the time, or when `lead()` has to ask.
+    def wait(self, timeout_seconds: float) -> list[str]:
+        """Return what was notified as soon as a job was accepted; nothing after the time, or when `lead()` has to ask.
 
         Raises:
             SessionLostError: PostgreSQL closed the session.
         """
         timeout_seconds = max(0.0, min(timeout_seconds, self._ask_at - time.monotonic()))
         # To the end: what is left unread is kept, and every later wait would return at once.
-        return len(list(self._connection.notifies(timeout=timeout_seconds, stop_after=1))) > 0
+        heard = self._connection.notifies(timeout=timeout_seconds, stop_after=1)
+        return [notification.payload for notification in heard]
 
 
 @contextmanager

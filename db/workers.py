@@ -38,14 +38,26 @@ class WorkerOverview:
     jobs: Sequence[RunningJob]
 
 
-_REGISTER = text("select partywall.register_worker(:id, :name, :pid, :pool, :queues)")
+@dataclass(frozen=True, slots=True)
+class ServedQueues:
+    """Queues that the same processes serve, and how many bodies these run at a time."""
+
+    queues: Sequence[str]
+    slots: int
+
+
+_REGISTER = text("select partywall.register_worker(:id, :name, :pid, :pool, :queues, :slots)")
 _HEARTBEAT = text("select * from partywall.heartbeat(:worker, :tokens, make_interval(secs => :lease))")
 _FORGET_LOST = text("select partywall.forget_lost_workers(make_interval(secs => :silent))")
 
 
-def register(connection: Connection, worker: WorkerIdentity, *, pool: str, queues: Sequence[str]) -> None:
-    """List this process as one that runs bodies; once it is listed, say that it still does."""
-    values = {"id": worker.id, "name": worker.name, "pid": os.getpid(), "pool": pool, "queues": list(queues)}
+def register(
+    connection: Connection, worker: WorkerIdentity, *, pool: str, queues: Sequence[str], slots: int = 1
+) -> None:
+    """List this process as one that runs `slots` bodies at a time; once it is listed, say that it still does."""
+    values = {
+        "id": worker.id, "name": worker.name, "pid": os.getpid(), "pool": pool, "queues": list(queues), "slots": slots
+    }  # fmt: skip
     connection.execute(_REGISTER, values)
     connection.commit()
 
@@ -74,6 +86,13 @@ def forget_lost(connection: Connection, *, silent_seconds: float) -> int:
     forgotten: int = connection.execute(_FORGET_LOST, {"silent": silent_seconds}).scalar_one()
     connection.commit()
     return forgotten
+
+
+def served_queues(connection: Connection) -> list[ServedQueues]:
+    """Return which queues are served together, by processes that were heard of within 45 seconds."""
+    rows = connection.execute(text("select * from partywall.served_queues()")).all()
+    connection.commit()
+    return [ServedQueues(tuple(row.queues), int(row.slots)) for row in rows]
 
 
 def workers_overview(connection: Connection) -> list[WorkerOverview]:

@@ -1,24 +1,29 @@
 """The way of one message through a worker: claim, enter, validate, run, finish or fail, leave."""
 
+import time
 import traceback
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from db import attempts
 from db.attempts import Attempt, Outcome
-from db.errors import LeaseLostError, TokenExpiredError
+from db.errors import LeaseLostError, PartywallError, TokenExpiredError
 from db.roles import Role
-from db.session import become
+from db.session import become, platform_connection
 from tasks.body import run_body, run_where
 from tasks.claiming import ClaimPostponedError, claim, give_back
 from tasks.declaration import Body, TaskDeclaration
 from tasks.errors import AttemptFailedError
 from tasks.heart import heart
+from tasks.identity import identity
 from tasks.job import Job
 from tasks.message import JobMessage
 from tasks.publisher import publishing_as
@@ -27,6 +32,9 @@ from tasks.retrying import Cancel, reason_of
 from tasks.stopping import Stop
 
 MAX_TRACEBACK_CHARACTERS = 16_000
+BUNDLE_SECONDS = 0.25
+"""What a message's jobs may take together before another one of them begins: one that is slower than it was before
+holds up its neighbours no longer than this, and the time limit of none is cut by more."""
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +60,14 @@ def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> 
         connection, claimed = claim(stack, declaration, message)
         # All are held from now on: the last waits as long as those before it take.
         held = [(attempt, stack.enter_context(heart().holding(attempt))) for attempt in claimed]
-        for attempt, stop in held:
+        began = time.monotonic()
+        for position, (attempt, stop) in enumerate(held):
+            if position and time.monotonic() - began > BUNDLE_SECONDS:
+                _hand_back(message, [waiting.job_id for waiting, _ in held[position:]])
+                break
+            if stop.reason is not None:
+                # It was cancelled, or taken away, before its turn came.
+                continue
             with structlog.contextvars.bound_contextvars(
                 tenant=attempt.tenant_slug,
                 job=str(attempt.job_id),
@@ -66,6 +81,24 @@ def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> 
                     failures.append(failure)
     if failures:
         raise failures[0]
+
+
+def _hand_back(message: JobMessage, job_ids: Sequence[UUID]) -> None:
+    """Give jobs back that were claimed and not begun; where that fails, their leases end by themselves."""
+    try:
+        with platform_connection(Role.WORKER) as connection:
+            attempts.end_attempts(
+                connection,
+                tenant_id=message.tenant_id,
+                job_ids=job_ids,
+                nonce=message.nonce,
+                worker=identity().name,
+                outcome=Outcome.HANDED_BACK,
+            )
+    except (DBAPIError, PartywallError) as away:
+        log.warning("jobs_not_handed_back", jobs=len(job_ids), because=type(away).__name__)
+    else:
+        log.info("jobs_handed_back", jobs=len(job_ids))
 
 
 def _run_attempt(

@@ -126,7 +126,7 @@ class Heart:
         me = identity.identity()
         with platform_connection(Role.WORKER) as connection:
             if is_idle_turn:
-                workers.register(connection, me, pool=identity.pool(), queues=identity.queues())
+                workers.register(connection, me, pool=identity.pool(), queues=identity.queues(), slots=identity.slots())
             return workers.heartbeat(connection, me.id, held, lease_seconds=self.lease_seconds) if held else {}
 
     def _give_up(self, held: _Held, reason: Reason) -> None:

@@ -14,15 +14,19 @@ class _Process:
     hostname: str = field(default_factory=socket.gethostname)
     pool: str = "solo"
     queues: Sequence[str] = ()
+    slots: int = 1
     identity: WorkerIdentity | None = None
 
 
 _process = _Process()
 
 
-def describe(*, hostname: str, pool: str, queues: Sequence[str]) -> None:
-    """Say what the worker is called that this process and its children belong to: `worker@host`."""
-    _process.hostname, _process.pool, _process.queues = hostname, pool, queues
+def describe(*, hostname: str, pool: str, queues: Sequence[str], slots: int = 1) -> None:
+    """Say what the worker is called that this process and its children belong to, `worker@host`.
+
+    Each of its processes that run bodies runs `slots` of them at a time.
+    """
+    _process.hostname, _process.pool, _process.queues, _process.slots = hostname, pool, queues, slots
     _process.identity = None
 
 
@@ -46,6 +50,11 @@ def pool() -> str:
 def queues() -> Sequence[str]:
     """Return the queues that the worker serves."""
     return _process.queues
+
+
+def slots() -> int:
+    """Return how many bodies this process runs at a time."""
+    return _process.slots
 
 
 def _forget() -> None:

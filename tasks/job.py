@@ -109,9 +109,12 @@ class Job:
             self.connection.commit()
         self.state = state
 
-    def enqueue(self, task_name: str, payload: Any, *, run_at: datetime | None = None) -> UUID:
-        """Return the id of a child job of the same tenant. It exists when this job's effects do."""
-        return producing.enqueue(self.connection, task_name, payload, run_at=run_at)
+    def enqueue(self, task_name: str, payload: Any, *, run_at: datetime | None = None, priority: int = 0) -> UUID:
+        """Return the id of a child job of the same tenant. It exists when this job's effects do.
+
+        Of the tenant's jobs those with more `priority`, -100 to 100, are started first.
+        """
+        return producing.enqueue(self.connection, task_name, payload, run_at=run_at, priority=priority)
 
     def lock(self, key: str) -> None:
         """Wait until no other job of this tenant holds the lock of this name; hold it until the transaction ends.

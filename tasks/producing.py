@@ -18,6 +18,7 @@ def accept(executor: Executor, task_name: str, payload: Any, *, wishes: Wishes |
         UnknownTaskError, PayloadInvalidError: nothing was written.
         NoTenantError, TenantSuspendedError, TenantDeletingError, PayloadTooLargeError: the database refused.
         IdempotencyKeyReusedError, UniqueKeyTakenError: so it did, because of another job.
+        QueueFullError, TenantDrainingError: so it did, because nothing more of the tenant may wait.
     """
     declaration = registry.declaration(task_name)
     if declaration.tenantless:
@@ -34,10 +35,13 @@ def accept(executor: Executor, task_name: str, payload: Any, *, wishes: Wishes |
     )
 
 
-def enqueue(executor: Executor, task_name: str, payload: Any, *, run_at: datetime | None = None) -> UUID:
+def enqueue(
+    executor: Executor, task_name: str, payload: Any, *, run_at: datetime | None = None, priority: int = 0
+) -> UUID:
     """Return the id of a new job of the executor's tenant: `accept()`, for whoever wishes nothing special.
 
     Raises:
+        PriorityInvalidError: it is no whole number from -100 to 100.
         PartywallError: as `accept()` does.
     """
-    return accept(executor, task_name, payload, wishes=Wishes(run_at=run_at)).job_id
+    return accept(executor, task_name, payload, wishes=Wishes(run_at=run_at, priority=priority)).job_id

@@ -8,6 +8,11 @@ from typing import cast
 
 from celery.exceptions import Retry
 
+from db.errors import is_conflict, is_shortage
+
+CONFLICT_BASE_SECONDS = 0.1
+"""Who lost a deadlock waits for the other's commit and for no backoff: 0.1 s at most, doubled with each attempt."""
+
 
 def delay_before_retry(attempt: int, *, base_seconds: float, cap_seconds: float, jitter: float) -> float:
     """Return the seconds to wait after failed attempt number `attempt` (from 1), at most `cap_seconds`.
@@ -54,7 +59,9 @@ class RetryPolicy:
 
         `RetryLater(seconds)` and `task.retry(countdown=...)` say when. An error with `retry_after`, in seconds, as a
         server that is asked too often answers, says not before when. `give_up_on`, `retry_on` and an exception class
-        with `retryable = False` say never. Whether attempts are left, the database decides.
+        with `retryable = False` say never; but what PostgreSQL took back for another transaction's sake is tried again
+        soon, and what failed of PostgreSQL's own trouble as ever, also where `retry_on` does not have it. Whether
+        attempts are left, the database decides.
         """
         if isinstance(error, RetryLater):
             return max(0.0, error.seconds)
@@ -64,7 +71,7 @@ class RetryPolicy:
             return None
         usual = delay_before_retry(
             attempt,
-            base_seconds=self.base_seconds,
+            base_seconds=CONFLICT_BASE_SECONDS if is_conflict(reason_of(error)) else self.base_seconds,
             cap_seconds=self.cap_seconds,
             jitter=random.random(),  # noqa: S311 - spreads load, keeps no secret
         )
@@ -73,7 +80,7 @@ class RetryPolicy:
     def _may_mend(self, error: BaseException) -> bool:
         if isinstance(error, (Cancel, *self.give_up_on)) or not getattr(error, "retryable", True):
             return False
-        return not self.retry_on or isinstance(error, self.retry_on)
+        return not self.retry_on or isinstance(error, self.retry_on) or is_conflict(error) or is_shortage(error)
 
 
 def _hint(error: BaseException) -> float:

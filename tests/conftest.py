@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from celery import Celery, current_app
+from hypothesis import HealthCheck, settings
 
 from cli.stack.broker import Broker
 from cli.stack.ports import any_free_port
 from cli.stack.postgres import EmbeddedPostgres
-from db.engine import dispose_engines
-from tests.databases import PASSWORD, Database, TestTenant, clone, drop, make_template, make_tenant
+from tests.databases import PASSWORD, Database, TestTenant, clone, drop, in_use, make_template, make_tenant
 
 _numbers = itertools.count(1)
 
@@ -20,6 +21,11 @@ for _name in [name for name in os.environ if name.startswith("PARTYWALL_")]:
     # A developer's own settings must not reach a test.
     if _name not in ("PARTYWALL_POSTGRES_VERSION", "PARTYWALL_BROKER_KIND"):
         del os.environ[_name]
+
+
+# How long an example takes is a property of who else is on the machine. What never ends is for pytest-timeout.
+settings.register_profile("partywall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("partywall")
 
 
 @pytest.fixture(scope="session")
@@ -49,15 +55,20 @@ def _away_from_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
     monkeypatch.setenv("PARTYWALL_HOME", str(tmp_path_factory.getbasetemp() / "no-home"))
 
 
+@pytest.fixture(autouse=True)
+def _application_of_before() -> Iterator[None]:
+    """No test leaves an application behind: a task is looked up in the current one, wherever it was declared."""
+    before: Celery = current_app._get_current_object()  # type: ignore[attr-defined]
+    yield
+    before.set_current()
+
+
 @pytest.fixture
-def database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
     """A migrated database of the test's own; every role's setting points at it."""
     made = clone(postgres, f"test_{os.getpid()}_{next(_numbers)}")
-    for name, value in made.environment.items():
-        monkeypatch.setenv(name, value)
-    dispose_engines()
-    yield made
-    dispose_engines()
+    with in_use(made):
+        yield made
     drop(made)
 
 
@@ -79,9 +90,12 @@ def zeta(new_tenant: Callable[[str], TestTenant]) -> TestTenant:
     return new_tenant("zeta")
 
 
+LEFT_OUT = {"pgbouncer": "what needs PgBouncer", "rabbitmq": "what needs RabbitMQ", "matrix": "most attacks"}
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what `make test` left out: pytest-xdist keeps the number of deselected tests to itself."""
     chosen: str = config.getoption("markexpr")
-    left_out = [server for server in ("pgbouncer", "rabbitmq") if f"not {server}" in chosen]
+    left_out = [said for marker, said in LEFT_OUT.items() if f"not {marker}" in chosen]
     if left_out:
-        terminalreporter.write_line(f"Left out: what needs {' or '.join(left_out)}. `make test-isolation` has it.")
+        terminalreporter.write_line(f"Left out: {', '.join(left_out)}. `make test-isolation` has it.")

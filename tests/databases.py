@@ -1,8 +1,11 @@
 """Real databases for tests: one server a run, one migrated template, one clone a test."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -10,6 +13,7 @@ from cli.stack.postgres import EmbeddedPostgres
 from db.context import TenantContext
 from db.credentials import ApiKey, authenticate, create_api_key
 from db.dsn import plain_url
+from db.engine import dispose_engines
 from db.migrate import bootstrap, migrate
 from db.roles import Role
 from db.session import platform_connection
@@ -52,6 +56,10 @@ class Database:
         with engine.begin() as connection:
             connection.execute(text(statement), parameters)
 
+    def do_outside_transactions(self, statement: str) -> None:
+        """Execute a statement as the superuser that PostgreSQL takes by itself only."""
+        _maintain(self.server, statement, database=self.name)
+
 
 @dataclass(frozen=True)
 class TestTenant:
@@ -81,6 +89,19 @@ def clone(server: EmbeddedPostgres, name: str, *, template: str = TEMPLATE) -> D
     return Database(server=server, name=name)
 
 
+@contextmanager
+def in_use(database: Database, **settings: str) -> Iterator[None]:
+    """Point every role's setting at the database while the block runs; no engine leads elsewhere then or here after."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**database.environment, **settings}.items():
+            patch.setenv(name, value)
+        dispose_engines()
+        try:
+            yield
+        finally:
+            dispose_engines()
+
+
 def let_everybody_lock(database: Database) -> None:
     """Let a body leave a session lock behind, as it can where no superuser bootstrapped."""
     database.do("grant execute on function pg_advisory_lock(bigint) to public")
@@ -101,7 +122,7 @@ def make_tenant(slug: str, name: str | None = None) -> TestTenant:
     return TestTenant(id=tenant_id, slug=slug, key=key, context=principal.context)
 
 
-def _maintain(server: EmbeddedPostgres, statement: str) -> None:
-    engine = create_engine(plain_url(server.admin_url("postgres")), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+def _maintain(server: EmbeddedPostgres, statement: str, *, database: str = "postgres") -> None:
+    engine = create_engine(plain_url(server.admin_url(database)), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql(statement)

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from abc import ABC, abstractmethod
 from types import FrameType
 
@@ -45,10 +46,13 @@ class Agent(ABC):
         log.info("agent_started")
         pause = FIRST_PAUSE_SECONDS
         while not self.stopping.is_set():
+            began_at = time.monotonic()
             try:
                 self.run()
-                pause = FIRST_PAUSE_SECONDS
             except FAULTS as fault:
+                if time.monotonic() - began_at > LONGEST_PAUSE_SECONDS:
+                    # It had worked: this is another fault, not the same one again.
+                    pause = FIRST_PAUSE_SECONDS
                 log.warning("agent_interrupted", fault=type(fault).__name__, reason=str(fault), pause_seconds=pause)
                 self.stopping.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

@@ -7,10 +7,11 @@ from celery import concurrency
 from db.errors import PartywallError
 
 PREFORK = "prefork"
+SOLO = "solo"
 SUPPORTED = {
     "celery.concurrency.prefork": PREFORK,
     "celery.concurrency.thread": "threads",
-    "celery.concurrency.solo": "solo",
+    "celery.concurrency.solo": SOLO,
 }
 """The pools by their modules."""
 

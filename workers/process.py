@@ -18,7 +18,7 @@ from tasks.logs import configure_logging
 from tasks.settings import TaskSettings
 from tasks.startup import starting
 from tasks.time_limit import leave_limits_to_celery
-from workers.pools import PREFORK, require_pool
+from workers.pools import PREFORK, SOLO, require_pool
 from workers.unreadable import log_without_contents
 
 LOOK_SECONDS = 1.0
@@ -45,7 +45,11 @@ def _prepare(sender: Any, **_: Any) -> None:
     configure_logging("celery")
     with starting(*_roles()):
         pool = require_pool(sender.pool_cls)
-    identity.describe(hostname=sender.hostname, pool=pool, queues=_queues(sender))
+    if pool == SOLO:
+        # While its body runs nobody answers RabbitMQ's heartbeats, and it would give the message to another worker.
+        sender.app.conf.broker_heartbeat = 0
+    slots = 1 if pool == PREFORK else _slots(sender.concurrency)
+    identity.describe(hostname=sender.hostname, pool=pool, queues=_queues(sender), slots=slots)
     signals.worker_shutting_down.connect(_hand_back_after_grace)
     if pool == PREFORK:
         # A process with one body, which Celery's main process can signal and kill. Not of solo, whose one process
@@ -56,7 +60,7 @@ def _prepare(sender: Any, **_: Any) -> None:
     else:
         # Bodies share this process: one connection each, one each for progress, and one for a call they `.apply()`; and
         # one for the heartbeat of all.
-        need_connections(3 * _slots(sender.concurrency) + 1)
+        need_connections(3 * slots + 1)
         signals.worker_ready.connect(_begin_beating)
         signals.worker_shutdown.connect(_end_child)
 
@@ -104,9 +108,18 @@ def _end_child(**_: Any) -> None:
 def _hand_back_after_grace(how: str, **_: Any) -> None:
     # Told to stop it takes no more and lets what runs end. Celery's own soft shutdown would sleep its whole timeout
     # however soon that is; so a thread waits, and what it sends is what a second signal would be.
-    if how == "Warm":
-        grace = TaskSettings.load().shutdown_grace_seconds
-        threading.Thread(target=_signal_after, args=(grace,), name="shutdown-grace", daemon=True).start()
+    if how != "Warm":
+        return
+    if _told_to_stop.is_set():
+        # Told twice. Celery lets a second TERM pass; whoever sends it will not wait for the grace.
+        os.kill(os.getpid(), signal.SIGQUIT)
+        return
+    _told_to_stop.set()
+    grace = TaskSettings.load().shutdown_grace_seconds
+    threading.Thread(target=_signal_after, args=(grace,), name="shutdown-grace", daemon=True).start()
+
+
+_told_to_stop = threading.Event()
 
 
 def _signal_after(seconds: float) -> None:

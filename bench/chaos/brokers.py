@@ -28,7 +28,8 @@ class BrokerDownError(Exception):
 class AnyBroker(Protocol):
     """A broker. Its files are gone with it: it starts with nothing."""
 
-    url: str
+    @property
+    def url(self) -> str: ...
 
     def running(self) -> AbstractContextManager[None]: ...
 
@@ -100,13 +101,17 @@ class RabbitBroker:
         self._runs = 0
         self.url = f"amqp://{LOGIN}:{self._password}@127.0.0.1:{self._port}//"
 
+    @property
+    def home(self) -> Path:
+        """Where the node that runs keeps its files."""
+        return self._directory / str(self._runs)
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """Serve while the block runs; it ends with KILL."""
         self._runs += 1
-        directory = self._directory / str(self._runs)
-        directory.mkdir()
-        with rabbitmq(directory, port=self._port, password=self._password):
+        self.home.mkdir()
+        with rabbitmq(self.home, port=self._port, password=self._password):
             yield
 
     def empty(self) -> None:

@@ -38,22 +38,22 @@ class Database:
     """A PostgreSQL with the platform's schema and the table of effects."""
 
     def __init__(self, directory: Path) -> None:
-        self._server = EmbeddedPostgres(directory / "postgres", any_free_port(), PASSWORD, durable=True)
+        self.server = EmbeddedPostgres(directory / "postgres", any_free_port(), PASSWORD, durable=True)
         self._run = ExitStack()
         self._restarting = threading.Lock()
-        self.admin_url = self._server.admin_url()
+        self.admin_url = self.server.admin_url()
 
     @property
     def settings(self) -> Mapping[str, str]:
         """What leads every role here."""
-        return {setting_name(role): self._server.url(role.login, PASSWORD) for role in Role}
+        return {setting_name(role): self.server.url(role.login, PASSWORD) for role in Role}
 
     def start(self) -> None:
         """Make the cluster, start it and migrate. The setting of the folder of SQL has to stand already."""
-        self._server.initialise()
-        self._run.enter_context(self._server.running())
+        self.server.initialise()
+        self._run.enter_context(self.server.running())
         bootstrap(self.admin_url, logins=dict.fromkeys(Role, PASSWORD))
-        migrate(self._server.url(Role.MIGRATOR.login, PASSWORD))
+        migrate(self.server.url(Role.MIGRATOR.login, PASSWORD))
 
     def stop(self) -> None:
         """Return when it is gone."""
@@ -62,10 +62,10 @@ class Database:
     def restart(self) -> None:
         """Let it drop everything, recover from its log, and return when it takes connections again."""
         with self._restarting:
-            postmaster = int((self._server.data_dir / "postmaster.pid").read_text().split()[0])
+            postmaster = int((self.server.data_dir / "postmaster.pid").read_text().split()[0])
             os.kill(postmaster, signal.SIGQUIT)
             self._run.close()
-            self._run.enter_context(self._server.running())
+            self._run.enter_context(self.server.running())
 
     def terminate_backends(self) -> int:
         """End every session but this one; return how many those were. None while it restarts.

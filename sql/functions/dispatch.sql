@@ -1,16 +1,23 @@
--- Choosing what the broker is told next. Called by the leading dispatcher alone; SKIP LOCKED makes a
--- second caller harmless.
+-- Choosing what the broker is told next. Called by the leading dispatcher; a second caller waits for the first.
 
--- Moves the oldest ready jobs of one queue to `dispatched` and returns what to send, at most `batch_limit`,
--- and never so many that more than `in_flight_limit` of the queue are at the broker: work waits here, where
--- order, suspension and cancellation can still act on it. Each queue has a window of its own, so one that
--- nobody serves holds up no other. Only `known_tasks` are sent, null for all: a worker would drop any other.
+-- Moves the next ready jobs of the queues of a lane, in fair order, to `dispatched` and returns what to send, at most
+-- `batch_limit`. Jobs with one nonce are one message. Only `known_tasks` are sent, null for all: a worker would drop
+-- any other.
 --
--- A job that was sent and not claimed within `resend_after` is sent again with the nonce it had: the broker
--- may have lost the message, and if it has not, the first claim wins and the second finds nothing. The pause
--- doubles with every send, so that a queue whose workers are away for a day does not fill the broker.
+-- from_queues: the queues that share workers.
+-- arrivals: what was notified since the last call; null looks at every tenant.
+-- in_flight_limit: no more than this are at the broker at a time: work waits here, where order, limits, suspension and
+--     cancellation can still act on it. Each lane has a window of its own, so one that nobody serves holds up no other.
+-- in_flight_spare, in_flight_seconds: beyond so many jobs no more than so much run time is at the broker; null means
+--     that the number is all that counts.
+--
+-- A job that was sent and not claimed within `resend_after` is sent again with the nonce it had: the broker may have
+-- lost the message, and if it has not, the first claim wins and the second finds nothing. The pause doubles with every
+-- send, so that a queue whose workers are away for a day does not fill the broker.
 create or replace function partywall.dispatch(
-    from_queue text, known_tasks text[], batch_limit integer, in_flight_limit integer, resend_after interval
+    from_queues text[], known_tasks text[], arrivals text[], batch_limit integer, in_flight_limit integer,
+    resend_after interval, in_flight_spare integer default 0, in_flight_seconds float8 default null,
+    bundle_limit integer default 1, bundle_seconds float8 default 0
 )
 returns table (tenant_id uuid, tenant_slug text, job_id uuid, task_name text, queue text, nonce uuid)
 language plpgsql
@@ -20,74 +27,87 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    in_flight integer;
+    lane         constant text := from_queues[1];
+    clock        float8;
+    clock_before float8;
+    at_broker    record;
+    resent       integer;
+    room         integer;
 begin
+    clock := partywall_private.lead_lane(from_queues, known_tasks);
+    perform partywall_private.settle(lane, clock);
+    perform partywall_private.admit(lane, from_queues, arrivals, clock);
+
+    return query
+        select * from partywall_private.resend(from_queues, known_tasks, batch_limit, resend_after);
+    get diagnostics resent = row_count;
+
     -- What was sent for a tenant that is suspended since was dropped by its worker. It waits for the tenant and
     -- may not fill the window of the others.
-    select count(*) into in_flight
+    select count(*) as jobs, coalesce(sum(charges.seconds), 0) as seconds into at_broker
     from partywall.jobs as jobs
     inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
+    left join partywall_private.charges as charges on jobs.tenant_id = charges.tenant_id and jobs.id = charges.job_id
     where jobs.state = 'dispatched'
-      and jobs.queue = from_queue
+      and jobs.queue = any(from_queues)
       and (known_tasks is null or jobs.task_name = any(known_tasks))
       and (tenants.status = 'active' or (tenants.status = 'deleting' and jobs.runs_for_deleted));
 
-    return query
-        with overdue as materialized (
-            select jobs.tenant_id, jobs.id
-            from partywall.jobs as jobs
-            inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
-            where jobs.state = 'dispatched'
-              and jobs.queue = from_queue
-              and (known_tasks is null or jobs.task_name = any(known_tasks))
-              and jobs.dispatched_at <= now() - resend_after * (2 ^ least(jobs.sends - 1, 7))
-              and (tenants.status = 'active' or (tenants.status = 'deleting' and jobs.runs_for_deleted))
-            order by jobs.dispatched_at
-            limit batch_limit
-            for update of jobs skip locked
-        ),
-        ready as materialized (
-            select jobs.tenant_id, jobs.id
-            from partywall.jobs as jobs
-            inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
-            where jobs.state in ('scheduled', 'queued')
-              and jobs.queue = from_queue
-              and (known_tasks is null or jobs.task_name = any(known_tasks))
-              and jobs.run_at <= now()
-              and (jobs.expires_at is null or jobs.expires_at > now())
-              and (tenants.status = 'active' or (tenants.status = 'deleting' and jobs.runs_for_deleted))
-            order by jobs.run_at, jobs.id
-            limit greatest(
-                0, least(batch_limit - (select count(*) from overdue), in_flight_limit - in_flight)
-            )
-            for update of jobs skip locked
-        ),
-        chosen as (
-            select overdue.tenant_id, overdue.id from overdue
-            union all
-            select ready.tenant_id, ready.id from ready
-        ),
-        sent as (
-            update partywall.jobs as jobs
-            set state = 'dispatched',
-                dispatched_at = now(),
-                dispatch_nonce = case when jobs.state = 'dispatched' then jobs.dispatch_nonce else gen_random_uuid() end,
-                sends = case when jobs.state = 'dispatched' then jobs.sends + 1 else 1 end
-            from chosen
-            where jobs.tenant_id = chosen.tenant_id
-              and jobs.id = chosen.id
-            returning jobs.tenant_id, jobs.id, jobs.task_name, jobs.queue, jobs.dispatch_nonce, jobs.run_at
-        )
-        select sent.tenant_id, tenants.slug, sent.id, sent.task_name, sent.queue, sent.dispatch_nonce
-        from sent
-        inner join partywall.tenants as tenants on sent.tenant_id = tenants.id
-        order by sent.run_at, sent.id;
+    room := least(batch_limit - resent, in_flight_limit - at_broker.jobs);
+    if room > 0 then
+        return query
+            select *
+            from partywall_private.next_jobs(
+                lane, clock, from_queues, known_tasks, room, (in_flight_spare - at_broker.jobs)::integer,
+                in_flight_seconds - at_broker.seconds, bundle_limit, bundle_seconds
+            );
+        clock_before := clock;
+        select lanes.virtual_time into clock from partywall_private.lanes as lanes where lanes.lane = from_queues[1];
+        perform partywall_private.set_aside(lane, clock_before, clock);
+    end if;
 end
+$$;
+
+-- Sends again what was sent and not claimed in time, at most `batch_limit`, oldest first.
+create or replace function partywall_private.resend(
+    from_queues text[], known_tasks text[], batch_limit integer, resend_after interval
+)
+returns table (tenant_id uuid, tenant_slug text, job_id uuid, task_name text, queue text, nonce uuid)
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+    with overdue as materialized (
+        select jobs.tenant_id, jobs.id
+        from partywall.jobs as jobs
+        inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
+        where jobs.state = 'dispatched'
+          and jobs.queue = any(from_queues)
+          and (known_tasks is null or jobs.task_name = any(known_tasks))
+          and jobs.dispatched_at <= now() - resend_after * (2 ^ least(jobs.sends - 1, 7))
+          and (tenants.status = 'active' or (tenants.status = 'deleting' and jobs.runs_for_deleted))
+        order by jobs.dispatched_at
+        limit batch_limit
+        for update of jobs skip locked
+    ),
+    sent as (
+        update partywall.jobs as jobs
+        set dispatched_at = now(),
+            sends = jobs.sends + 1
+        from overdue
+        where jobs.tenant_id = overdue.tenant_id
+          and jobs.id = overdue.id
+        returning jobs.tenant_id, jobs.id, jobs.task_name, jobs.queue, jobs.dispatch_nonce, jobs.run_at
+    )
+    select sent.tenant_id, tenants.slug, sent.id, sent.task_name, sent.queue, sent.dispatch_nonce
+    from sent
+    inner join partywall.tenants as tenants on sent.tenant_id = tenants.id
+    order by sent.run_at, sent.id
 $$;
 
 -- Takes back what could not be handed to the broker. A message that got through after all finds its
 -- nonce gone and is dropped; a job that a worker is claiming at this moment is left to it. Returns how
--- many jobs wait again.
+-- many jobs wait again. Nobody is told: while the broker is away, the next look at everything is soon enough.
 create or replace function partywall.undo_dispatch(nonces uuid[])
 returns integer
 language plpgsql
@@ -98,30 +118,46 @@ as $$
 declare
     taken_back integer;
 begin
-    update partywall.jobs as jobs
-    set state = 'queued',
-        dispatch_nonce = null,
-        dispatched_at = null
-    from (
+    with unsent as materialized (
         -- Waiting for a claim of several jobs, one of which waits for us, would be a deadlock.
         select sent.tenant_id, sent.id
         from partywall.jobs as sent
         where sent.state = 'dispatched'
           and sent.dispatch_nonce = any(nonces)
         for update skip locked
-    ) as unsent
-    where jobs.tenant_id = unsent.tenant_id
-      and jobs.id = unsent.id;
-
-    get diagnostics taken_back = row_count;
+    ),
+    undone as (
+        update partywall.jobs as jobs
+        set state = 'queued',
+            dispatch_nonce = null,
+            dispatched_at = null
+        from unsent
+        where jobs.tenant_id = unsent.tenant_id
+          and jobs.id = unsent.id
+        returning jobs.tenant_id
+    ),
+    back as (
+        select undone.tenant_id, count(*) as jobs from undone group by undone.tenant_id
+    ),
+    refunded as (
+        update partywall_private.buckets as buckets
+        set tokens = buckets.tokens + back.jobs
+        from back
+        where buckets.tenant_id = back.tenant_id
+    )
+    select coalesce(sum(back.jobs), 0) into taken_back from back;
     return taken_back;
 end
 $$;
 
-grant execute on function partywall.dispatch(text, text[], integer, integer, interval) to partywall_dispatcher;
+grant execute on function partywall.dispatch(
+    text[], text[], text[], integer, integer, interval, integer, float8, integer, float8
+) to partywall_dispatcher;
 grant execute on function partywall.undo_dispatch(uuid[]) to partywall_dispatcher;
 
-comment on function partywall.dispatch(text, text[], integer, integer, interval) is
+comment on function partywall.dispatch(
+    text[], text[], text[], integer, integer, interval, integer, float8, integer, float8
+) is
 'partywall: allow definer-executable, the dispatcher orders all tenants'' jobs; it gets to see ids, not payloads';
 comment on function partywall.undo_dispatch(uuid[]) is
 'partywall: allow definer-executable, the dispatcher takes back only jobs whose nonce it knows';

@@ -33,8 +33,11 @@ begin
         set (state, run_at, finished_at) = (
                 select
                     verdict.state,
-                    case when verdict.state = 'queued' then now() + end_attempt.retry_after else jobs.run_at end,
-                    case when verdict.state = 'queued' then null else ends_at end
+                    case
+                        when verdict.state in ('scheduled', 'queued') then now() + end_attempt.retry_after
+                        else jobs.run_at
+                    end,
+                    case when verdict.state in ('scheduled', 'queued') then null else ends_at end
                 from (
                     select case
                         when end_attempt.outcome = 'cancelled' then 'cancelled'
@@ -42,6 +45,7 @@ begin
                         when was_lost and jobs.lost + 1 >= jobs.max_lost then 'failed'
                         when jobs.attempt - jobs.handed_back >= jobs.max_attempts then 'failed'
                         when end_attempt.retry_after is null then 'failed'
+                        when end_attempt.retry_after > interval '0' then 'scheduled'
                         else 'queued'
                     end
                 ) as verdict (state)
@@ -77,8 +81,8 @@ begin
     )
     select ended.state into new_state from ended;
 
-    if new_state = 'queued' and end_attempt.retry_after <= interval '0' then
-        perform pg_notify('partywall_jobs', '');
+    if new_state = 'queued' then
+        perform partywall_private.announce(end_attempt.tenant);
     end if;
     return new_state;
 end
@@ -87,6 +91,7 @@ $$;
 -- Ends attempts in the name of the process that ran them, which cannot speak any more: its worker's main process has
 -- seen it killed (`killed`, `timed_out`), or is about to end it (`handed_back`). It must know the nonce with which they
 -- were claimed and the process that claimed them, so it can say nothing of anybody else's. Returns what became of each.
+-- Of a bundle the first was running; those after it had not begun and are handed back, whatever the first did.
 create or replace function partywall.end_attempts(
     tenant uuid, job_ids uuid[], nonce uuid, claimed_by text, outcome text
 )
@@ -98,14 +103,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    words constant jsonb := jsonb_build_object(
+    words       constant jsonb := jsonb_build_object(
         'killed', jsonb_build_object('type', 'WorkerKilled', 'message', 'the process that ran it was killed'),
         'timed_out', jsonb_build_object(
             'type', 'TimeLimitExceeded', 'message', 'it ran past its hard time limit, and its process was killed'
         ),
         'handed_back', null
     );
-    mine  record;
+    mine        record;
+    its_outcome text := end_attempts.outcome;
 begin
     for mine in
         select jobs.id, jobs.attempt
@@ -116,19 +122,19 @@ begin
           and jobs.worker = end_attempts.claimed_by
           and jobs.state = 'running'
           and words ? end_attempts.outcome
-        order by jobs.id
-        for update
+        order by jobs.bundle_place, jobs.id
+        for no key update
     loop
         job_id := mine.id;
         attempt := mine.attempt;
         new_state := partywall_private.end_attempt(
-            end_attempts.tenant, mine.id, mine.attempt, end_attempts.outcome,
-            nullif(words -> end_attempts.outcome, 'null'::jsonb),
+            end_attempts.tenant, mine.id, mine.attempt, its_outcome, nullif(words -> its_outcome, 'null'::jsonb),
             case
-                when end_attempts.outcome = 'handed_back' then interval '0'
+                when its_outcome = 'handed_back' then interval '0'
                 else partywall_private.pause_after(mine.attempt)
             end
         );
+        its_outcome := 'handed_back';
         return next;
     end loop;
 end

@@ -13,7 +13,17 @@ declare
     late record;
 begin
     for late in
-        select jobs.tenant_id, jobs.id, jobs.attempt
+        select
+            jobs.tenant_id, jobs.id, jobs.attempt,
+            -- Of a bundle the first was running; those after it had not begun.
+            case when exists (
+                select 1
+                from partywall.jobs as before
+                where before.tenant_id = jobs.tenant_id
+                  and before.state = 'running'
+                  and before.dispatch_nonce = jobs.dispatch_nonce
+                  and before.bundle_place < jobs.bundle_place
+            ) then 'handed_back' else 'lost' end as outcome
         from partywall.jobs as jobs
         where jobs.state = 'running'
           and jobs.lease_expires_at <= now()
@@ -25,12 +35,15 @@ begin
         job_id := late.id;
         attempt := late.attempt;
         new_state := partywall_private.end_attempt(
-            late.tenant_id, late.id, late.attempt, 'lost',
-            jsonb_build_object(
+            late.tenant_id, late.id, late.attempt, late.outcome,
+            case when late.outcome = 'lost' then jsonb_build_object(
                 'type', 'LeaseExpired',
                 'message', format('attempt %s did not end before its lease', late.attempt)
-            ),
-            partywall_private.pause_after(late.attempt)
+            ) end,
+            case
+                when late.outcome = 'lost' then partywall_private.pause_after(late.attempt)
+                else interval '0'
+            end
         );
         return next;
     end loop;

@@ -6,23 +6,28 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
 as $$
 declare
-    tenant uuid := partywall.current_tenant_id();
-    pruned integer;
+    tenant   constant uuid := partywall.current_tenant_id();
+    -- Known before it is asked for, so that the index gives the oldest first; out of a join they would be sorted.
+    old_from constant timestamptz := now() - (
+        select make_interval(days => tenants.job_retention_days)
+        from partywall.tenants as tenants
+        where tenants.id = tenant
+    );
+    pruned   integer;
 begin
     -- A common table expression, because it runs once. As a sub-select it may stand inside a nested loop and
     -- run again for every row; each time SKIP LOCKED passes over the rows before, and the limit is none.
     with doomed as materialized (
         select old.id
         from partywall.jobs as old
-        inner join partywall.tenants as tenants on old.tenant_id = tenants.id
         where old.tenant_id = tenant
-          and old.state in ('succeeded', 'failed', 'cancelled', 'expired')
-          and old.finished_at < now() - make_interval(days => tenants.job_retention_days)
-        order by old.id
+          and old.finished_at < old_from
+        order by old.finished_at
         limit batch_limit
-        for update of old skip locked
+        for update skip locked
     )
     delete from partywall.jobs as jobs
     using doomed

@@ -1,12 +1,12 @@
 -- What a broker that was emptied, or restarted with nothing, no longer knows: sent again at once. The long patience is
 -- for messages that only wait.
 
--- `at_broker` messages of the queue wait at the broker: those that were sent last, because it gives them out in order.
--- What was sent before them and was not claimed is lost, or with a worker that is about to claim it; `lost_after` is
--- how long that may take, and doubles with every send. Returns what to send again, the oldest first, at most
--- `batch_limit`. Where that is wrong, a message is there twice: both have the same nonce, and the second claim finds
--- nothing. A queue in which other things wait as well is believed to hold our messages, too: those are then sent again
--- by `dispatch`.
+-- `at_broker` messages of the queue wait at the broker, each of one nonce: those that were sent last, because it gives
+-- them out in order. What was sent before them and was not claimed is lost, or with a worker that is about to claim it;
+-- `lost_after` is how long that may take, and doubles with every send. Returns what to send again, the oldest first, at
+-- most `batch_limit`. Where that is wrong, a message is there twice: both have the same nonce, and the second claim
+-- finds nothing. A queue in which other things wait as well is believed to hold our messages, too: those are then sent
+-- again by `dispatch`.
 create or replace function partywall.resend_lost(
     from_queue text, known_tasks text[], at_broker integer, lost_after interval, batch_limit integer
 )
@@ -20,23 +20,24 @@ as $$
 begin
     return query
         with unclaimed as (
-            select jobs.tenant_id, jobs.id
+            select jobs.dispatch_nonce
             from partywall.jobs as jobs
             inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
             where jobs.state = 'dispatched'
               and jobs.queue = from_queue
               and (known_tasks is null or jobs.task_name = any(known_tasks))
               and (tenants.status = 'active' or (tenants.status = 'deleting' and jobs.runs_for_deleted))
-            order by jobs.dispatched_at desc, jobs.run_at desc, jobs.id desc
+            group by jobs.dispatch_nonce
+            order by max(jobs.dispatched_at) desc, jobs.dispatch_nonce
             offset at_broker
         ),
         lost as materialized (
             select jobs.tenant_id, jobs.id
             from partywall.jobs as jobs
-            inner join unclaimed on jobs.tenant_id = unclaimed.tenant_id and jobs.id = unclaimed.id
+            inner join unclaimed on jobs.dispatch_nonce = unclaimed.dispatch_nonce
             where jobs.state = 'dispatched'
               and jobs.dispatched_at <= now() - lost_after * (2 ^ least(jobs.sends - 1, 7))
-            order by jobs.dispatched_at, jobs.run_at, jobs.id
+            order by jobs.dispatched_at, jobs.id
             limit batch_limit
             for update of jobs skip locked
         ),

@@ -1,8 +1,8 @@
 -- Letting jobs that have ended without success try once more. Their attempts are counted on; at least one is left.
 
--- Puts one job back; it must be locked. Raises PW016 when its unique key has another live job by now.
-create or replace function partywall_private.queue_again(tenant uuid, job uuid)
-returns void
+-- Puts one job back; it must be locked. Returns false when its unique key has another live job by now.
+create or replace function partywall_private.requeue(tenant uuid, job uuid)
+returns boolean
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
@@ -18,17 +18,17 @@ begin
         expires_at = null,
         cancelled_by = null,
         cancel_reason = null
-    where jobs.tenant_id = queue_again.tenant
-      and jobs.id = queue_again.job;
+    where jobs.tenant_id = requeue.tenant
+      and jobs.id = requeue.job;
+    return true;
 exception when unique_violation then
-    raise exception 'another job with its unique key is live' using
-        errcode = 'PW016',
-        hint = 'Wait until that one is over, or cancel it.';
+    return false;
 end
 $$;
 
 -- Retries a job of this transaction's tenant. Returns the state it had before, null when the tenant has no such job;
--- only `failed`, `cancelled` and `expired` change. Raises PW005, PW006 when the tenant may not work, PW016.
+-- only `failed`, `cancelled` and `expired` change. Raises PW005, PW006 when the tenant may not work, PW016, PW017,
+-- PW018.
 create or replace function partywall.retry_job(job_id uuid)
 returns text
 language plpgsql
@@ -44,27 +44,35 @@ begin
     from partywall.jobs as jobs
     where jobs.tenant_id = tenant
       and jobs.id = retry_job.job_id
-    for update;
+    for no key update;
 
     if job.state in ('failed', 'cancelled', 'expired') then
         perform partywall_private.require_active_tenant(tenant, job.runs_for_deleted);
-        perform partywall_private.queue_again(tenant, retry_job.job_id);
-        perform pg_notify('partywall_jobs', '');
+        perform partywall_private.require_room(tenant, 1);
+        if not partywall_private.requeue(tenant, retry_job.job_id) then
+            raise exception 'another job with its unique key is live' using
+                errcode = 'PW016',
+                hint = 'Wait until that one is over, or cancel it.';
+        end if;
+        perform partywall_private.announce(tenant);
     end if;
     return job.state;
 end
 $$;
 
--- Retries the oldest jobs of all active tenants that ended in `with_state` since a moment, at most `batch_limit`; null
--- leaves a filter out. Those whose unique key is taken stay. Returns the ids of those that wait again.
+-- Retries the oldest jobs of all active tenants that ended in `with_state` from `since` until before `until`, at most
+-- `batch_limit`; null leaves a filter out. Those whose unique key is taken stay. Returns the ids of those that wait
+-- again. Each is a subtransaction: ask for some hundred at a time, and with the same `until`, so that what has failed
+-- again meanwhile is not retried a second time.
 create or replace function partywall.retry_jobs(
-    with_state text, with_task text, with_slug text, since timestamptz, batch_limit integer
+    with_state text, with_task text, with_slug text, since timestamptz, until timestamptz, batch_limit integer
 )
 returns table (tenant_slug text, job_id uuid)
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
 as $$
 declare
     ended record;
@@ -79,6 +87,7 @@ begin
           and (with_task is null or jobs.task_name = with_task)
           and (with_slug is null or tenants.slug = with_slug)
           and (since is null or jobs.finished_at >= since)
+          and (until is null or jobs.finished_at < until)
           -- Else as many of them as the limit would keep the others from their turn.
           and not exists (
               select 1
@@ -91,23 +100,20 @@ begin
         limit batch_limit
         for update of jobs skip locked
     loop
-        begin
-            perform partywall_private.queue_again(ended.tenant_id, ended.id);
-        exception when sqlstate 'PW016' then
-            continue;
-        end;
+        continue when not partywall_private.requeue(ended.tenant_id, ended.id);
         tenant_slug := ended.slug;
         job_id := ended.id;
         return next;
     end loop;
-    perform pg_notify('partywall_jobs', '');
+    perform partywall_private.announce(null);
 end
 $$;
 
 grant execute on function partywall.retry_job(uuid) to partywall_api, partywall_operator;
-grant execute on function partywall.retry_jobs(text, text, text, timestamptz, integer) to partywall_operator;
+grant execute on function partywall.retry_jobs(text, text, text, timestamptz, timestamptz, integer)
+to partywall_operator;
 
 comment on function partywall.retry_job(uuid) is
 'partywall: allow definer-executable, it starts jobs of the tenant of the transaction only';
-comment on function partywall.retry_jobs(text, text, text, timestamptz, integer) is
+comment on function partywall.retry_jobs(text, text, text, timestamptz, timestamptz, integer) is
 'partywall: allow definer-executable, the operator may let any job try again, and sees nothing a tenant wrote';

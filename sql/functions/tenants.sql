@@ -33,8 +33,8 @@ begin
 end
 $$;
 
--- Returns the id of the new tenant. Raises PW007 when the slug is taken.
-create or replace function partywall.create_tenant(slug text, name text)
+-- Returns the id of the new tenant. Raises PW007 when the slug is taken, PW019 when there is no such tier.
+create or replace function partywall.create_tenant(slug text, name text, tier text default 'standard')
 returns uuid
 language plpgsql
 volatile
@@ -44,8 +44,8 @@ as $$
 declare
     new_id uuid;
 begin
-    insert into partywall.tenants (slug, name)
-    values (create_tenant.slug, create_tenant.name)
+    insert into partywall.tenants (slug, name, tier)
+    values (create_tenant.slug, create_tenant.name, create_tenant.tier)
     on conflict on constraint tenants_slug_is_unique do nothing
     returning id into new_id;
 
@@ -55,6 +55,8 @@ begin
             hint = 'Choose another slug; partywall tenants list shows those in use.';
     end if;
     return new_id;
+exception when foreign_key_violation then
+    perform partywall_private.raise_no_tier(create_tenant.tier);
 end
 $$;
 
@@ -68,7 +70,8 @@ begin
     select tenants.id, tenants.status into lock_tenant.id, lock_tenant.status
     from partywall.tenants as tenants
     where tenants.slug = lock_tenant.slug
-    for update;
+    -- Not `for update`: that would wait for every body that has enqueued something until it ends.
+    for no key update;
 
     if lock_tenant.status = 'deleting' then
         raise exception 'the tenant is being deleted' using
@@ -116,10 +119,10 @@ begin
 end
 $$;
 
--- Lets a suspended tenant work again and wakes the dispatcher for what waited. A dispatch that began before the tenant
--- was suspended may have ended after; its message was dropped, and without us it would be sent again in half a minute.
--- Returns the tenant's id, or null when no tenant has that slug. Raises PW006.
-create or replace function partywall.resume_tenant(slug text)
+-- Lets a tenant work again that was suspended, paused or drained, and wakes the dispatcher for what waited. A dispatch
+-- that began before it was suspended may have ended after; its message was dropped, and without us it would be sent
+-- again in half a minute. Returns the tenant's id, or null when no tenant has that slug. Raises PW006.
+create or replace function partywall.resume_tenant(slug text, changed_by text default null)
 returns uuid
 language plpgsql
 volatile
@@ -136,10 +139,25 @@ begin
         set status = 'active',
             suspended_at = null
         where tenants.id = tenant.id;
-        perform pg_notify('partywall_jobs', '');
+        perform partywall_private.announce(tenant.id);
     end if;
+    perform partywall_private.change_flow(tenant.id, 'open', null, resume_tenant.changed_by);
     return tenant.id;
 end
+$$;
+
+-- Sets for how many days the tenant's finished jobs are kept. Returns its id, or null when no tenant has that slug.
+create or replace function partywall.set_job_retention(slug text, days integer)
+returns uuid
+language sql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    update partywall.tenants as tenants
+    set job_retention_days = set_job_retention.days
+    where tenants.slug = set_job_retention.slug
+    returning tenants.id
 $$;
 
 -- Begins to delete: nothing of the tenant is accepted or starts any more, except what is declared to run for it all
@@ -218,21 +236,24 @@ end
 $$;
 
 grant execute on function
-partywall.create_tenant(text, text),
+partywall.create_tenant(text, text, text),
 partywall.suspend_tenant(text),
-partywall.resume_tenant(text),
+partywall.resume_tenant(text, text),
+partywall.set_job_retention(text, integer),
 partywall.delete_tenant(text),
 partywall.open_tenant(text)
 to partywall_operator;
 
 grant execute on function partywall.cancel_jobs_of_deleted(integer) to partywall_dispatcher;
 
-comment on function partywall.create_tenant(text, text) is
+comment on function partywall.create_tenant(text, text, text) is
 'partywall: allow definer-executable, the operator creates tenants';
 comment on function partywall.suspend_tenant(text) is
 'partywall: allow definer-executable, the operator suspends tenants';
-comment on function partywall.resume_tenant(text) is
+comment on function partywall.resume_tenant(text, text) is
 'partywall: allow definer-executable, the operator resumes tenants';
+comment on function partywall.set_job_retention(text, integer) is
+'partywall: allow definer-executable, the operator says how long finished jobs are kept';
 comment on function partywall.delete_tenant(text) is
 'partywall: allow definer-executable, the operator begins the end of a tenant';
 comment on function partywall.cancel_jobs_of_deleted(integer) is

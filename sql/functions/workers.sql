@@ -1,15 +1,20 @@
 -- The processes that run bodies: each says who it is, and while it runs something, that it still does.
 
 -- Adds a process. Its id is new for every process; a name and a pid come back.
-create or replace function partywall.register_worker(id uuid, name text, pid integer, pool text, queues text[])
+create or replace function partywall.register_worker(
+    id uuid, name text, pid integer, pool text, queues text[], slots integer
+)
 returns void
 language sql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    insert into partywall_private.workers (id, name, pid, pool, queues)
-    values (register_worker.id, register_worker.name, register_worker.pid, register_worker.pool, register_worker.queues)
+    insert into partywall_private.workers (id, name, pid, pool, queues, slots)
+    values (
+        register_worker.id, register_worker.name, register_worker.pid, register_worker.pool, register_worker.queues,
+        register_worker.slots
+    )
     on conflict (id) do update set seen_at = now()
 $$;
 
@@ -41,7 +46,8 @@ begin
             return next;
             continue;
         end;
-        -- What stands in the place of the job's id need not be a uuid, and a failed cast would end all the others' leases.
+        -- What stands in the place of the job's id need not be a uuid, and a failed cast would end all the others'
+        -- leases.
         if split_part(proven.subject, '/', 1) <> 'job' then
             return next;
             continue;
@@ -109,6 +115,20 @@ begin
 end
 $$;
 
+-- Returns the sets of queues that processes serve which were heard of lately, and how many bodies they run at a time.
+create or replace function partywall.served_queues()
+returns table (queues text[], slots bigint)
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select workers.queues, sum(workers.slots)
+    from partywall_private.workers as workers
+    where workers.seen_at > now() - interval '45 seconds'
+    group by workers.queues
+$$;
+
 -- Returns every process, oldest first, with a row for each job it runs; one with nulls when it runs none.
 create or replace function partywall.workers_overview()
 returns table (
@@ -130,14 +150,14 @@ as $$
 $$;
 
 grant execute on function
-partywall.register_worker(uuid, text, integer, text, text[]),
+partywall.register_worker(uuid, text, integer, text, text[], integer),
 partywall.heartbeat(uuid, text[], interval),
 partywall.forget_worker(uuid)
 to partywall_worker;
-grant execute on function partywall.forget_lost_workers(interval) to partywall_dispatcher;
+grant execute on function partywall.forget_lost_workers(interval), partywall.served_queues() to partywall_dispatcher;
 grant execute on function partywall.workers_overview() to partywall_operator;
 
-comment on function partywall.register_worker(uuid, text, integer, text, text[]) is
+comment on function partywall.register_worker(uuid, text, integer, text, text[], integer) is
 'partywall: allow definer-executable, it lists processes for the operator; there is nothing of a tenant in it';
 comment on function partywall.heartbeat(uuid, text[], interval) is
 'partywall: allow definer-executable, it speaks for no job but those whose tokens it is given';
@@ -145,5 +165,7 @@ comment on function partywall.forget_worker(uuid) is
 'partywall: allow definer-executable, it lists processes for the operator; there is nothing of a tenant in it';
 comment on function partywall.forget_lost_workers(interval) is
 'partywall: allow definer-executable, it lists processes for the operator; there is nothing of a tenant in it';
+comment on function partywall.served_queues() is
+'partywall: allow definer-executable, it counts processes; there is nothing of a tenant in it';
 comment on function partywall.workers_overview() is
 'partywall: allow definer-executable, the operator sees which process runs which job, nothing a tenant wrote';

@@ -28,8 +28,8 @@ class NotInTimeError(PartywallError):
     """What was waited for did not happen in time."""
 
 
-def wait_until(ask: Callable[[], Value], *, timeout_seconds: float, what: str) -> Value:
-    """Return the first true answer of `ask`.
+def wait_until(ask: Callable[[], Value], *, timeout_seconds: float, what: str, look_seconds: float = 0.01) -> Value:
+    """Return the first true answer of `ask`, which is asked every `look_seconds`.
 
     Raises:
         NotInTimeError: there was none within the time.
@@ -38,7 +38,7 @@ def wait_until(ask: Callable[[], Value], *, timeout_seconds: float, what: str) -
     while not (answer := ask()):
         if time.monotonic() > deadline:
             raise NotInTimeError(f"{what}: not within {timeout_seconds:.0f} s")
-        time.sleep(0.01)
+        time.sleep(look_seconds)
     return answer
 
 

@@ -8,10 +8,9 @@ import httpx
 import pytest
 
 from cli.stack.postgres import EmbeddedPostgres
-from db.engine import dispose_engines
 from tests.api import errands
 from tests.api.server import Server, serving
-from tests.databases import Database, TestTenant, clone, drop, make_tenant
+from tests.databases import Database, TestTenant, clone, drop, in_use, make_tenant
 
 FILE_LIMIT_BYTES = 3 * 1024 * 1024
 IDLE_SECONDS = 1.0
@@ -23,12 +22,8 @@ _numbers = itertools.count(1)
 def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
     """A migrated database for this folder: a server that keeps running cannot change databases."""
     made = clone(postgres, "test_api")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in made.environment.items():
-            patch.setenv(name, value)
-        dispose_engines()
+    with in_use(made):
         yield made
-        dispose_engines()
     drop(made)
 
 

@@ -72,7 +72,7 @@ def serving(environment: Mapping[str, str], directory: Path) -> Iterator[Server]
             return False
 
     try:
-        wait_until(answers, timeout_seconds=20, what="the API answers")
+        wait_until(answers, timeout_seconds=60, what="the API answers")
         yield server
         process.send_signal(signal.SIGTERM)
         code = process.wait(15)

@@ -60,6 +60,7 @@ def test_every_operation_is_there_named_and_described(described: dict[str, Any])
         "POST /v1/jobs/{job_id}/cancel": "cancel_job",
         "POST /v1/jobs/{job_id}/retry": "retry_job",
         "GET /v1/jobs/{job_id}/attempts": "list_attempts",
+        "GET /v1/limits": "get_limits",
         "GET /v1/tasks": "list_tasks",
         "PUT /v1/files/{name}": "put_file",
         "GET /v1/files/{name}": "get_file",

@@ -21,7 +21,7 @@ VERBS = [("POST", "cancel"), ("POST", "retry"), ("GET", "attempts")]
 def running(tenant: TestTenant, *, max_attempts: int = 1) -> Attempt:
     """Return the running attempt of a new job. On a queue of its tenant's: the database is everybody's here."""
     enqueue_one(tenant, queue=tenant.slug, max_attempts=max_attempts, task_name="errands.fetch")
-    (message,) = dispatch_all(queue=tenant.slug)
+    (message,) = dispatch_all(tenant.slug)
     (attempt,) = claim_of(message)
     return attempt
 
@@ -204,7 +204,7 @@ def test_attempts_are_listed_in_order_and_tell_why_but_not_where(
 ) -> None:
     job_id = failed(acme)
     as_acme.post(f"/v1/jobs/{job_id}/retry")
-    (message,) = dispatch_all(queue=acme.slug)
+    (message,) = dispatch_all(acme.slug)
     (attempt,) = claim_of(message)
     assert [each["attempt"] for each in as_acme.get(f"/v1/jobs/{job_id}/attempts").json()["data"]] == [1]
     with body_of(attempt) as connection:
@@ -224,4 +224,55 @@ def test_attempts_are_listed_in_order_and_tell_why_but_not_where(
 def test_a_job_without_attempts_has_an_empty_list(as_acme: httpx.Client) -> None:
     job_id = as_acme.post("/v1/jobs", json=FETCH).json()["id"]
 
-    assert as_acme.get(f"/v1/jobs/{job_id}/attempts").json() == {"data": []}
+    page = {"cursor": None, "has_more": False, "limit": 20}
+    assert as_acme.get(f"/v1/jobs/{job_id}/attempts").json() == {"data": [], "page": page}
+
+
+def many_attempts(database: Database, tenant: TestTenant, count: int) -> str:
+    """Return the id of a job that has been handed back very often."""
+    job_id = failed(tenant)
+    database.do(
+        """
+        insert into partywall.attempts (tenant_id, job_id, attempt, outcome, started_at)
+        select tenant_id, id, number, 'handed_back', now()
+        from partywall.jobs, generate_series(2, :count) as number where id = :id
+        """,
+        count=count,
+        id=job_id,
+    )
+    return job_id
+
+
+def test_attempts_come_in_pages_that_lose_and_repeat_none(
+    as_acme: httpx.Client, acme: TestTenant, database: Database
+) -> None:
+    address = f"/v1/jobs/{many_attempts(database, acme, 7)}/attempts"
+    found: list[list[int]] = []
+    cursor: dict[str, Any] = {}
+    while True:
+        body = as_acme.get(address, params={"limit": 3} | cursor).json()
+        found.append([each["attempt"] for each in body["data"]])
+        if not body["page"]["has_more"]:
+            break
+        cursor = {"cursor": body["page"]["cursor"]}
+
+    assert found == [[1, 2, 3], [4, 5, 6], [7]]
+
+
+def test_a_list_of_attempts_has_20_unless_asked_otherwise(
+    as_acme: httpx.Client, acme: TestTenant, database: Database
+) -> None:
+    address = f"/v1/jobs/{many_attempts(database, acme, 21)}/attempts"
+
+    assert len(as_acme.get(address).json()["data"]) == 20
+    problem(as_acme.get(address, params={"limit": 101}), 422, "invalid-request")
+    problem(as_acme.get(address, params={"size": 5}), 422, "invalid-request")
+
+
+def test_a_cursor_of_another_jobs_attempts_is_refused(
+    as_acme: httpx.Client, acme: TestTenant, database: Database
+) -> None:
+    one, other = (many_attempts(database, acme, 2) for _ in range(2))
+    cursor = as_acme.get(f"/v1/jobs/{one}/attempts", params={"limit": 1}).json()["page"]["cursor"]
+
+    problem(as_acme.get(f"/v1/jobs/{other}/attempts", params={"cursor": cursor}), 422, "invalid-cursor")

@@ -2,9 +2,6 @@
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,26 +15,20 @@ from bench.chaos.seeds import keep, line_of, seeds
 from bench.chaos.verdict import EffectFact, JobFact, judge
 from bench.chaos.work import requests
 from bench.requirement import requirements
+from tests.bench.running import ROOT, run_module
 
-ROOT = Path(__file__).resolve().parents[2]
 BOUND_SECONDS = 100
 
 
 def chaos(directory: Path, name: str, *options: str) -> tuple[int, dict[str, Any]]:
     """Run a short storm; return its exit code and what it wrote. Its servers end with it, also when it is too slow."""
-    command = [
-        sys.executable, "-m", "bench.chaos", "--jobs=240", "--seconds=12", "--lease-seconds=3", "--no-recovery",
-        "--drain-seconds=60", f"--results={directory}", *options,
-    ]  # fmt: skip
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        try:
-            said, _ = process.communicate(timeout=BOUND_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGTERM)
-            raise
+    run = run_module(
+        "bench.chaos", "--jobs=240", "--seconds=12", "--lease-seconds=3", "--no-recovery",
+        "--drain-seconds=60", f"--results={directory}", *options, bound_seconds=BOUND_SECONDS,
+    )  # fmt: skip
     result = directory / f"{name}.json"
-    assert result.exists(), said
-    return process.returncode, json.loads(result.read_text())
+    assert result.exists(), run.said + run.complained
+    return run.code, json.loads(result.read_text())
 
 
 @pytest.mark.storm

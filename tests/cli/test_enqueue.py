@@ -82,6 +82,12 @@ def test_a_job_may_expire(acme: TestTenant, partywall: Run) -> None:
     assert shown(partywall, result.stdout.strip())["expires_at"] == "2999-12-01T02:00:00Z"
 
 
+def test_a_job_may_go_before_others_of_its_tenant(acme: TestTenant, partywall: Run) -> None:
+    result = partywall("enqueue", "acme", IMPORT, "--payload", PAYLOAD, "--priority", "-7")
+
+    assert shown(partywall, result.stdout.strip())["priority"] == -7
+
+
 def test_wishes_that_cannot_be_meant_are_bad_input(acme: TestTenant, partywall: Run) -> None:
     for options, said in (
         (("--expires-at", "tomorrow"), "--expires-at tomorrow is not a moment"),
@@ -90,6 +96,8 @@ def test_wishes_that_cannot_be_meant_are_bad_input(acme: TestTenant, partywall: 
         (("--idempotency-key", ""), "--idempotency-key is empty"),
         (("--unique-key", "x" * 256), "at most 255 characters"),
         (("--if-live", "wait"), "--if-live"),
+        (("--priority", "101"), "--priority"),
+        (("--priority", "0.5"), "--priority"),
     ):
         result = partywall("enqueue", "acme", IMPORT, "--payload", PAYLOAD, *options)
 

@@ -11,7 +11,7 @@ def test_a_created_tenant_is_listed(database: Database, partywall: Run) -> None:
     listed = json.loads(partywall("tenants", "list", "--json").stdout)
 
     (tenant,) = listed["tenants"]
-    assert created == {"id": tenant["id"], "slug": "acme", "name": "Acme Ltd", "status": "active"}
+    assert created == {"id": tenant["id"], "slug": "acme", "name": "Acme Ltd", "status": "active", "tier": "standard"}
     assert tenant["name"] == "Acme Ltd"
     assert tenant["created_at"].endswith("Z")
 
@@ -53,6 +53,26 @@ def test_suspending_shows_in_the_list_until_the_tenant_is_resumed(acme: TestTena
 
     assert partywall("tenants", "resume", "acme").exit_code == 0
     assert status() == "active"
+
+
+def test_how_long_jobs_are_kept_shows_in_the_list(acme: TestTenant, partywall: Run) -> None:
+    def days() -> int:
+        (tenant,) = json.loads(partywall("tenants", "list", "--json").stdout)["tenants"]
+        return int(tenant["job_retention_days"])
+
+    assert days() == 30
+    kept = json.loads(partywall("tenants", "keep-jobs", "acme", "--days", "7", "--json").stdout)
+    assert kept == {"id": str(acme.id), "slug": "acme", "job_retention_days": 7}
+    assert days() == 7
+
+
+def test_jobs_are_kept_for_a_day_to_ten_years(acme: TestTenant, partywall: Run) -> None:
+    assert [partywall("tenants", "keep-jobs", "acme", "--days", days).exit_code for days in ("0", "3651")] == [2, 2]
+    assert [partywall("tenants", "keep-jobs", "acme", "--days", days).exit_code for days in ("1", "3650")] == [0, 0]
+
+
+def test_jobs_of_an_unknown_tenant_are_not_kept(database: Database, partywall: Run) -> None:
+    assert partywall("tenants", "keep-jobs", "nobody", "--days", "7").exit_code == 3
 
 
 def test_deleting_asks_for_a_yes(acme: TestTenant, partywall: Run) -> None:

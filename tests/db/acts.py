@@ -118,7 +118,7 @@ def retry_job(life: Life) -> None:
 
 def retry_jobs(life: Life) -> None:
     with platform_connection(Role.OPERATOR) as connection:
-        retry = text("select * from partywall.retry_jobs(:state, null, null, null, 10)")
+        retry = text("select * from partywall.retry_jobs(:state, null, null, null, null, 10)")
         connection.execute(retry, {"state": life.state.value}).all()
         connection.commit()
 

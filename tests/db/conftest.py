@@ -13,7 +13,7 @@ from cli.stack.postgres import EmbeddedPostgres
 from db import sql_files
 from db.engine import dispose_engines, engine_for
 from db.roles import Role
-from tests.databases import TEMPLATE, Database, clone, drop, let_everybody_lock
+from tests.databases import TEMPLATE, Database, clone, drop, in_use, let_everybody_lock
 from tests.db.notes import create_notes
 
 # Emptying takes a tenth of the time of a new database. A test that changes more than rows takes `own_database`.
@@ -29,10 +29,11 @@ _EMPTY = """
             from pg_class
             where relkind = 'r'
               and relnamespace in ('app'::regnamespace, 'partywall'::regnamespace, 'partywall_private'::regnamespace)
-              and relname not in ('alembic_version', 'installed_files', 'signing_keys')
+              and relname not in ('alembic_version', 'installed_files', 'signing_keys', 'tiers', 'arrival_key')
         loop
             execute format('delete from %s', kept);
         end loop;
+        delete from partywall.tiers where name <> 'standard';
     end
     $empty$
 """
@@ -53,19 +54,18 @@ def kept_database(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) ->
 @pytest.fixture
 def database(kept_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """The module's database, empty; every role's setting points at it. Engines stay from test to test."""
-    _point_at(kept_database, monkeypatch)
+    for name, value in kept_database.environment.items():
+        monkeypatch.setenv(name, value)
     yield kept_database
     kept_database.do(_EMPTY)
 
 
 @pytest.fixture
-def own_database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def own_database(postgres: EmbeddedPostgres) -> Iterator[Database]:
     """A migrated database of the test's own, to change more than rows in."""
     made = clone(postgres, f"own_{os.getpid()}")
-    _point_at(made, monkeypatch)
-    dispose_engines()
-    yield made
-    dispose_engines()
+    with in_use(made):
+        yield made
     drop(made)
 
 
@@ -73,11 +73,6 @@ def own_database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) ->
 def catalog(postgres: EmbeddedPostgres) -> Database:
     """The template: to be read only."""
     return Database(server=postgres, name=TEMPLATE)
-
-
-def _point_at(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in database.environment.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

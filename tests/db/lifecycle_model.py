@@ -59,7 +59,7 @@ class ModelJob:
         elif (was_lost and self.lost >= self.max_lost) or tries >= self.max_attempts or retry_after is None:
             self._note(outcome, "failed")
         else:
-            self._note(outcome, "queued")
+            self._note(outcome, "scheduled" if retry_after else "queued")
         self.run_at = now + (retry_after or 0)
 
     def retry(self, now: float) -> None:

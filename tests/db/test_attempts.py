@@ -26,9 +26,9 @@ def fail(attempt: Attempt, *, retry_after_seconds: float | None = 0.0, message: 
 def test_a_failed_attempt_is_tried_again_after_the_pause(acme: TestTenant) -> None:
     attempt = start_one(acme)
 
-    assert fail(attempt, retry_after_seconds=3600) is JobState.QUEUED
+    assert fail(attempt, retry_after_seconds=3600) is JobState.SCHEDULED
     job = job_of(acme, attempt.job_id)
-    assert (job.state, job.attempt, job.lease_expires_at, job.finished_at) == ("queued", 1, None, None)
+    assert (job.state, job.attempt, job.lease_expires_at, job.finished_at) == ("scheduled", 1, None, None)
     assert timedelta(minutes=59) < job.run_at - datetime.now(UTC) < timedelta(minutes=61)
     assert job.error == {"type": "ValueError", "message": "no", "traceback": "no"}
     assert dispatch_all() == []

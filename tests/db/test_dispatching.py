@@ -45,8 +45,8 @@ def test_a_job_for_later_is_left_until_then(database: Database, acme: TestTenant
     assert [message.job_id for message in dispatch_all()] == [job_id]
 
 
-def test_what_was_due_first_goes_first(acme: TestTenant, zeta: TestTenant, database: Database) -> None:
-    jobs = [enqueue_one(acme), enqueue_one(zeta), enqueue_one(acme)]
+def test_of_a_tenants_jobs_what_was_due_first_goes_first(acme: TestTenant, database: Database) -> None:
+    jobs = [enqueue_one(acme) for _ in range(3)]
     for minutes, job_id in zip((1, 3, 2), jobs, strict=True):
         database.do(
             "update partywall.jobs set run_at = now() - make_interval(mins => :m) where id = :id", m=minutes, id=job_id
@@ -95,11 +95,11 @@ def test_what_is_in_flight_for_a_suspended_tenant_takes_no_room_from_others(acme
 def test_a_queue_that_nobody_serves_holds_up_no_other(acme: TestTenant) -> None:
     for _ in range(3):
         enqueue_one(acme, queue="slow")
-    assert len(dispatch_all(queue="slow", in_flight_limit=3)) == 3
+    assert len(dispatch_all("slow", in_flight_limit=3)) == 3
     job_id = enqueue_one(acme)
 
     assert [message.job_id for message in dispatch_all(in_flight_limit=3)] == [job_id]
-    assert dispatch_all(queue="slow", in_flight_limit=3) == []
+    assert dispatch_all("slow", in_flight_limit=3) == []
 
 
 def test_a_task_nobody_knows_waits_and_takes_no_room(acme: TestTenant) -> None:

@@ -80,7 +80,7 @@ def test_a_lease_that_ran_out_is_extended_as_long_as_nobody_took_the_job(databas
 def test_it_tells_where_a_job_is_that_was_taken_away(database: Database, acme: TestTenant) -> None:
     attempt = start_one(acme)
     take_away(database, attempt)
-    assert beat(attempt.context) == {attempt.context: "queued"}
+    assert beat(attempt.context) == {attempt.context: "scheduled"}
 
     second = start_again(database)
     before = leases(database)

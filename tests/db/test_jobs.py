@@ -1,5 +1,6 @@
 """Accepting jobs, and what their tenant sees of them."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID, uuid4
@@ -184,4 +185,6 @@ def test_accepting_a_job_wakes_the_dispatcher_without_telling_anything(database:
         enqueue_one(acme)
         (heard,) = listening.notifies(timeout=5, stop_after=1)
 
-    assert (heard.channel, heard.payload) == ("partywall_jobs", "")
+    assert heard.channel == "partywall_jobs"
+    assert re.fullmatch("[0-9a-f]{64}", heard.payload)
+    assert acme.id.hex not in heard.payload

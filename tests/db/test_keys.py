@@ -19,6 +19,7 @@ from tests.db.work import TASK, body_of, claim_one, job_of, start_again, suspend
 ONE = Wishes(idempotency_key="order-1")
 UNIQUE = Wishes(unique_key="import")
 OR_THE_LIVE_ONE = Wishes(unique_key="import", if_live="return")
+ONE_OR_THE_LIVE_ONE = Wishes(idempotency_key="order-1", unique_key="import", if_live="return")
 
 
 def accept(tenant: TestTenant, wishes: Wishes, *, payload: Any = None, task_name: str = TASK) -> Accepted:
@@ -103,7 +104,7 @@ def test_requests_without_a_key_are_jobs_of_their_own(database: Database, acme: 
 
 
 @pytest.mark.usefixtures("eight_connections")
-@pytest.mark.parametrize("wishes", [ONE, OR_THE_LIVE_ONE, Wishes(None, None, "order-1", "import", "return")])
+@pytest.mark.parametrize("wishes", [ONE, OR_THE_LIVE_ONE, ONE_OR_THE_LIVE_ONE])
 def test_the_same_request_many_times_at_once_is_one_job(wishes: Wishes, database: Database, acme: TestTenant) -> None:
     for round_ in range(1, 6):
         accepted = at_once(8, lambda: accept(acme, wishes))
@@ -172,6 +173,61 @@ def test_the_same_request_is_its_own_job_and_not_the_live_one(acme: TestTenant) 
     first = accept(acme, both)
 
     assert accept(acme, both) == Accepted(first.job_id, is_new=False)
+
+
+def test_a_request_that_was_answered_with_the_live_job_gets_it_again_when_it_is_over(
+    database: Database, acme: TestTenant
+) -> None:
+    live = accept(acme, UNIQUE, payload="the other's")
+    answers = [accept(acme, ONE_OR_THE_LIVE_ONE, payload="mine")]
+    finish_one(acme)
+    answers += [accept(acme, wishes, payload="mine") for wishes in (ONE_OR_THE_LIVE_ONE, ONE)]
+
+    assert answers == [Accepted(live.job_id, is_new=False)] * 3
+    assert jobs_in(database) == 1
+    assert accept(acme, OR_THE_LIVE_ONE, payload="mine").is_new
+
+
+def test_the_key_it_was_answered_for_stands_for_that_request_only(database: Database, acme: TestTenant) -> None:
+    accept(acme, UNIQUE, payload="the other's")
+    accept(acme, ONE_OR_THE_LIVE_ONE, payload="mine")
+
+    with pytest.raises(IdempotencyKeyReusedError):
+        accept(acme, ONE_OR_THE_LIVE_ONE, payload="the other's")
+    with pytest.raises(IdempotencyKeyReusedError):
+        accept(acme, ONE, payload="mine", task_name="notes.read")
+    assert jobs_in(database) == 1
+
+
+def test_that_key_is_free_again_when_the_job_was_pruned(database: Database, acme: TestTenant) -> None:
+    live = accept(acme, UNIQUE)
+    accept(acme, ONE_OR_THE_LIVE_ONE)
+    finish_one(acme)
+    database.do("update partywall.jobs set finished_at = now() - interval '1000 days'")
+    with tenant_session(acme.context, role=Role.WORKER) as session:
+        assert steering.prune_jobs(session, limit=10) == 1
+
+    second = accept(acme, ONE_OR_THE_LIVE_ONE, payload="another")
+    assert second.is_new
+    assert second.job_id != live.job_id
+
+
+def test_who_was_answered_with_a_job_keeps_nobody_from_ending_it(database: Database, acme: TestTenant) -> None:
+    """A body may be, and its transaction may last."""
+    live = accept(acme, UNIQUE)
+    attempt = claim_one(acme)
+    with tenant_session(acme.context, role=Role.WORKER) as session:
+        accepting.accept(
+            session, task_name=TASK, payload=None, queue="default", max_attempts=3, wishes=ONE_OR_THE_LIVE_ONE
+        )
+        with body_of(attempt) as connection:
+            attempts.fail(connection, error={}, retry_after_seconds=0)
+        cancel(acme, live.job_id)
+        retry(acme, live.job_id)
+        cancel(acme, live.job_id)
+
+    assert job_of(acme, live.job_id).state == "cancelled"
+    assert accept(acme, ONE) == Accepted(live.job_id, is_new=False)
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled", "expired"])

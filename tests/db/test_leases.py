@@ -16,8 +16,8 @@ def test_an_attempt_that_outlives_its_lease_gives_the_job_back(acme: TestTenant)
     (expired,) = expire()
 
     job = job_of(acme, attempt.job_id)
-    assert (expired.job_id, expired.attempt, expired.state) == (job.id, 1, "queued")
-    assert (job.state, job.attempt, job.lease_expires_at) == ("queued", 1, None)
+    assert (expired.job_id, expired.attempt, expired.state) == (job.id, 1, "scheduled")
+    assert (job.state, job.attempt, job.lease_expires_at) == ("scheduled", 1, None)
     assert job.error is not None
     assert job.error["type"] == "LeaseExpired"
     assert datetime.now(UTC) - timedelta(seconds=5) < job.run_at < datetime.now(UTC) + timedelta(seconds=2)
@@ -41,7 +41,7 @@ def test_attempts_are_counted_on_and_end_at_the_last(database: Database, acme: T
         numbers.append(attempt.number)
         states.append(expired.state)
 
-    assert (numbers, states) == ([1, 2, 3], ["queued", "queued", "failed"])
+    assert (numbers, states) == ([1, 2, 3], ["scheduled", "scheduled", "failed"])
     assert dispatch_all() == []
     assert job_of(acme, attempt.job_id).finished_at is not None
 

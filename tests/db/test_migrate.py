@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -25,25 +26,25 @@ from db.errors import (
 from db.gate import require_fit
 from db.migrate import bootstrap, migrate
 from db.migration_lock import LOCK_KEY
+from db.migrations.upgrade import alembic_config
 from db.revisions import head_revision
 from db.roles import Role
 from db.schema import require_current
 from db.session import platform_connection, tenant_session
 from db.sql_files import AppSqlFolderMissingError
 from tests.audit.zoo.platform import BELIEVES_ANYBODY
-from tests.databases import PASSWORD, Database, drop, make_tenant
+from tests.databases import PASSWORD, Database, drop, in_use, make_tenant
 
 
 @pytest.fixture
-def empty_database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def empty_database(postgres: EmbeddedPostgres) -> Iterator[Database]:
     """One that was neither bootstrapped nor migrated."""
     made = Database(server=postgres, name="empty")
     admin = create_engine(plain_url(postgres.admin_url("postgres")), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.exec_driver_sql("create database empty")
-    for name, value in made.environment.items():
-        monkeypatch.setenv(name, value)
-    yield made
+    with in_use(made):
+        yield made
     drop(made)
 
 
@@ -356,7 +357,7 @@ def test_a_file_of_the_adopter_that_nobody_here_knows_is_newer(own_database: Dat
 def test_the_head_is_the_last_file_of_the_migrations(own_database: Database) -> None:
     last = max(path.name for path in (sql_files.ROOT / "migrations").glob("*.sql"))
 
-    assert last.split("_")[0] == head_revision()
+    assert last.split("_")[0] == head_revision() == ScriptDirectory.from_config(alembic_config()).get_current_head()
     assert own_database.ask("select version_num from partywall.alembic_version") == [(head_revision(),)]
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from db import sql_files
 from db.errors import PartywallError
 from tests.databases import Database
@@ -71,11 +73,16 @@ def right(catalog: Database, table: str, role: str) -> str:
     )
     if not (readable and usable):
         return ""
-    if role == "backup":
+    if role == "backup" or not is_walled(catalog, table):
         return "all"
     scope = {True: "every tenant's", False: "own tenant's"}[sees_all(catalog, table, role)]
     names: list[str] = denied or []  # type: ignore[assignment]
     return ", ".join([scope, *([f"without {', '.join(f'`{name}`' for name in names)}"] if names else [])])
+
+
+def is_walled(catalog: Database, table: str) -> bool:
+    ((walled,),) = catalog.ask("select relrowsecurity from pg_class where oid = cast(:table as regclass)", table=table)
+    return bool(walled)
 
 
 def sees_all(catalog: Database, table: str, role: str) -> bool:
@@ -93,15 +100,19 @@ def sees_all(catalog: Database, table: str, role: str) -> bool:
     return bool(answer)
 
 
-def test_columns_of_jobs(catalog: Database) -> None:
-    found = catalog.ask("""
+@pytest.mark.parametrize("table", ["jobs", "attempts", "tiers", "tenant_limits", "running_limits"])
+def test_columns(table: str, catalog: Database) -> None:
+    found = catalog.ask(
+        """
         select attname::text, format_type(atttypid, atttypmod)
         from pg_attribute
-        where attrelid = 'partywall.jobs'::regclass and attnum > 0 and not attisdropped
+        where attrelid = cast(:table as regclass) and attnum > 0 and not attisdropped
         order by attnum
-    """)
+        """,
+        table=f"partywall.{table}",
+    )
 
-    assert [(name.strip("`"), kind) for name, kind, _ in table_under("partywall.jobs")] == found
+    assert [(name.strip("`"), kind) for name, kind, _ in table_under(f"partywall.{table}")] == found
 
 
 def test_functions_and_who_may_execute_them(catalog: Database) -> None:

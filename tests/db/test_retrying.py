@@ -24,7 +24,7 @@ from tests.db.work import (
     take_away,
 )
 
-_RETRY_MANY = text("select job_id from partywall.retry_jobs(:state, :task, :slug, :since, :most)")
+_RETRY_MANY = text("select job_id from partywall.retry_jobs(:state, :task, :slug, :since, null, :most)")
 
 
 def retry(tenant: TestTenant, job_id: UUID) -> None:
@@ -61,7 +61,7 @@ def test_a_failed_job_gets_one_more_try_and_is_counted_on(database: Database, ac
         attempts.fail(connection, error={}, retry_after_seconds=0)
     assert (second.number, job_of(acme, job_id).state) == (2, "failed")
     with tenant_session(acme.context, role=Role.API) as session:
-        assert [row.attempt for row in list_attempts(session, job_id)] == [1, 2]
+        assert [row.attempt for row in list_attempts(session, job_id, limit=9)] == [1, 2]
 
 
 def test_tries_that_were_left_stay(acme: TestTenant) -> None:

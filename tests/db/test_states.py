@@ -18,7 +18,7 @@ UNTOUCHED = "–"
 # What changes a job itself, and the two functions through which others do.
 CHANGES_JOBS = (
     r"(update|insert into|delete from) partywall\.jobs"
-    r"|partywall_private\.(end_attempt|queue_again|undo_dispatches_of)\("
+    r"|partywall_private\.(end_attempt|requeue|undo_dispatches_of)\("
 )
 
 

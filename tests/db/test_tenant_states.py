@@ -17,7 +17,7 @@ from db.tenants import delete_tenant, resume_tenant, suspend_tenant
 from tests.databases import Database, TestTenant
 from tests.db.work import claim_of, dispatch_all, enqueue_one, job_of, start_one
 
-DISPATCH = text("select * from partywall.dispatch('default', null, 10, 10, '1 minute')")
+DISPATCH = text("select * from partywall.dispatch(array['default'], null, null, 10, 10, '1 minute')")
 
 
 def change(tenant: TestTenant, to: Callable[[Connection, str], object]) -> None:

@@ -30,6 +30,7 @@ def enqueue_one(
     run_at: datetime | None = None,
     task_name: str = TASK,
     queue: str = "default",
+    priority: int = 0,
 ) -> UUID:
     """Return the id of a job that the tenant's producer enqueued."""
     with tenant_session(tenant.context, role=Role.API) as session:
@@ -39,27 +40,33 @@ def enqueue_one(
             payload={} if payload is None else payload,
             queue=queue,
             max_attempts=max_attempts,
-            wishes=Wishes(run_at=run_at),
+            wishes=Wishes(run_at=run_at, priority=priority),
         ).job_id
 
 
 def dispatch_all(
-    *,
-    queue: str = "default",
+    *queues: str,
     known_tasks: Sequence[str] | None = None,
+    arrivals: Sequence[str] | None = None,
     batch_limit: int = 100,
     in_flight_limit: int = 1000,
     resend_after: float = 60,
+    **more: Any,
 ) -> list[Dispatched]:
-    """Return what the dispatcher would send now."""
+    """Return what the dispatcher would send now, of the queue `default` if none is named.
+
+    It looks at every tenant unless `arrivals` says what is new.
+    """
     with platform_connection(Role.DISPATCHER) as connection:
         return dispatching.dispatch(
             connection,
-            queue=queue,
+            queues=queues or ["default"],
             known_tasks=known_tasks,
+            arrivals=arrivals,
             batch_limit=batch_limit,
             in_flight_limit=in_flight_limit,
             resend_after_seconds=resend_after,
+            **more,
         )
 
 
@@ -82,6 +89,27 @@ def claim_of(
             lease_seconds=lease_seconds,
             lifetime_seconds=lease_seconds if lifetime_seconds is None else lifetime_seconds,
         )
+
+
+def finish_all(sent: Sequence[Dispatched], *, of: TestTenant | None = None) -> None:
+    """Claim what was sent, and let what belongs to a tenant, or all, succeed; the rest goes on running."""
+    for nonce in dict.fromkeys(message.nonce for message in sent):
+        bundle = [message for message in sent if message.nonce == nonce]
+        with platform_connection(Role.WORKER) as connection:
+            claimed = attempts.claim(
+                connection,
+                tenant_id=bundle[0].tenant_id,
+                job_ids=[message.job_id for message in bundle],
+                nonce=nonce,
+                task_name=bundle[0].task_name,
+                worker=TESTS,
+                lease_seconds=60,
+                lifetime_seconds=60,
+            )
+        for attempt in claimed:
+            if of is None or bundle[0].tenant_id == of.id:
+                with body_of(attempt) as connection:
+                    attempts.finish(connection, result=None)
 
 
 def claim_one(tenant: TestTenant, *, lease_seconds: float = 60) -> Attempt:
@@ -135,7 +163,7 @@ def take_away(database: Database, attempt: Attempt) -> None:
 
 def start_again(database: Database) -> Attempt:
     """Return the next attempt of the one job that waits, without its pause."""
-    database.do("update partywall.jobs set run_at = now() where state = 'queued'")
+    database.do("update partywall.jobs set run_at = now() where state in ('scheduled', 'queued')")
     (message,) = dispatch_all()
     (attempt,) = claim_of(message)
     return attempt

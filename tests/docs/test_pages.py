@@ -39,7 +39,9 @@ def test_every_command_in_a_shell_block_is_one() -> None:
         for language in ("sh", "console")
         for block in blocks(page, language)
         for match in re.findall(
-            r"partywall ([a-z]+(?: (?:create|list|suspend|resume|revoke|show|wait|cancel|retry))?)", block.code
+            r"partywall ([a-z]+(?: (?:create|list|suspend|resume|pause|drain|limit|tier|set|revoke|show|wait|cancel"
+            r"|retry))?)",
+            block.code,
         )
     }
     runner = CliRunner()

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from db.roles import Role
 from db.session import tenant_session
-from tests.databases import Database, make_tenant
+from tests.databases import Database, in_use, make_tenant
 from tests.guard.walls import COLUMNS, exists, stands
 
 NEW = {
@@ -43,19 +43,16 @@ def test_it_is_protected_before_its_transaction_ends(owner: psycopg.Connection, 
     assert seen == (True, True)
 
 
-def test_what_it_protects_is_one_tenants_own(
-    owner: psycopg.Connection, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in database.environment.items():
-        monkeypatch.setenv(name, value)
+def test_what_it_protects_is_one_tenants_own(owner: psycopg.Connection, database: Database) -> None:
     owner.execute(f"create table app.made ({COLUMNS})".encode())
-    here, there = make_tenant("here"), make_tenant("there")
+    with in_use(database):
+        here, there = make_tenant("here"), make_tenant("there")
 
-    for tenant, id_ in ((here, 1), (there, 2)):
-        with tenant_session(tenant.context, role=Role.WORKER) as session:
-            session.execute(text("insert into app.made (id) values (:id)"), {"id": id_})
-    with tenant_session(there.context, role=Role.WORKER) as session:
-        assert session.execute(text("select id from app.made")).scalars().all() == [2]
+        for tenant, id_ in ((here, 1), (there, 2)):
+            with tenant_session(tenant.context, role=Role.WORKER) as session:
+                session.execute(text("insert into app.made (id) values (:id)"), {"id": id_})
+        with tenant_session(there.context, role=Role.WORKER) as session:
+            assert session.execute(text("select id from app.made")).scalars().all() == [2]
 
 
 @pytest.mark.parametrize(

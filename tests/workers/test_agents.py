@@ -15,6 +15,11 @@ from tests.site import Site
 from tests.waiting import wait_until
 from workers.reaper import Reaper
 
+pytestmark = pytest.mark.delivery
+
+JOBS = 60
+"""As many as are handed to the broker at once, when they are known to be short."""
+
 
 @pytest.fixture(scope="module")
 def tenant(site: Site) -> TestTenant:
@@ -53,9 +58,10 @@ def test_a_standby_takes_over_from_a_leader_that_stands_still(site: Site, tenant
 def test_what_an_emptied_broker_lost_is_sent_again_within_seconds(site: Site, tenant: TestTenant) -> None:
     os.kill(site.worker.popen.pid, signal.SIGSTOP)
     try:
-        job_ids = [site.enqueue(tenant, "probe.idles") for _ in range(150)]
+        site.take_for_short("probe.idles")
+        job_ids = [site.enqueue(tenant, "probe.idles") for _ in range(JOBS)]
         waiting = "select count(*) from partywall.jobs where state = 'dispatched'"
-        wait_until(lambda: site.database.ask(waiting) == [(150,)], timeout_seconds=20)
+        wait_until(lambda: site.database.ask(waiting) == [(JOBS,)], timeout_seconds=20)
         redis.Redis.from_url(site.broker.url).flushall()
     finally:
         os.kill(site.worker.popen.pid, signal.SIGCONT)
@@ -100,7 +106,7 @@ def test_a_suspended_tenants_jobs_wait_and_run_after_it_is_resumed(site: Site, t
         site.database.do("update partywall.jobs set run_at = now() where id = :id", id=waiting)
         site.run(other, "probe.idles")
 
-        assert site.database.ask("select state from partywall.jobs where id = :id", id=waiting) == [("scheduled",)]
+        assert site.database.ask("select state from partywall.jobs where id = :id", id=waiting) == [("queued",)]
 
         resume_tenant(connection, "survivor")
 

@@ -10,7 +10,7 @@ from tests.site import Site
 from tests.waiting import wait_until
 from tests.workers.conftest import POOLS
 
-pytestmark = pytest.mark.parametrize("pool", POOLS, scope="module", indirect=True)
+pytestmark = [pytest.mark.delivery, pytest.mark.parametrize("pool", POOLS, scope="module", indirect=True)]
 
 
 def tasks_of(tenant: TestTenant) -> list[str]:

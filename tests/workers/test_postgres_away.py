@@ -59,6 +59,7 @@ def come_back(site: Site) -> None:
 
 def dispatch_and_kill_dispatcher(site: Site, tenant: TestTenant, task_name: str) -> list[UUID]:
     """Return jobs that the broker was told of. Nobody is left who could tell it again."""
+    site.take_for_short(task_name)
     job_ids = [site.enqueue(tenant, task_name) for _ in range(JOBS)]
     wait_until(lambda: states(site) == {"dispatched"}, timeout_seconds=20)
     os.kill(site.dispatcher.popen.pid, signal.SIGKILL)

@@ -77,12 +77,15 @@ def test_what_is_short_ends(site: Site, tenant: TestTenant, tmp_path: Path) -> N
     assert attempts_of(site, job_id) == [(1, "succeeded")]
 
 
-def test_a_second_signal_does_not_wait_for_the_grace(site: Site, tenant: TestTenant, tmp_path: Path) -> None:
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_second_signal_does_not_wait_for_the_grace(
+    site: Site, tenant: TestTenant, tmp_path: Path, second: signal.Signals
+) -> None:
     process = worker(site, "worker", grace=300)
     job_id = begin(site, tenant, "life.sleeps", tmp_path / "begun", seconds=60)
     process.popen.send_signal(signal.SIGTERM)
     process.wait_for_line("Warm shutdown", timeout_seconds=10)
-    process.popen.send_signal(signal.SIGQUIT)
+    process.popen.send_signal(second)
 
     assert seconds_to_end(process) < 15
     assert attempts_of(site, job_id) == [(1, "handed_back")]

@@ -10,12 +10,25 @@ pytest.register_assert_rewrite("tests.isolation.attacks.families")  # before any
 from cli.stack.postgres import EmbeddedPostgres  # noqa: E402
 from tests.databases import Database, drop  # noqa: E402
 from tests.isolation.attacks.doors import DIRECT, Door, plain_and_after_commit  # noqa: E402
+from tests.isolation.attacks.families import Family  # noqa: E402
 from tests.isolation.attacks.field import Field, Planted, open_field, plant  # noqa: E402
 from tests.isolation.attacks.poolers import narrow_pooler, through  # noqa: E402
 from tests.isolation.attacks.weak_field import WeakField  # noqa: E402
 from tests.servers.pgbouncer import programs  # noqa: E402
 
 POOLED = [pytest.param(program, marks=pytest.mark.pgbouncer, id=f"pgbouncer_{program}") for program in programs()]
+
+
+@pytest.hookimpl(tryfirst=True)  # before what -m leaves out is chosen
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all but the first attack of each family, through the first door, as the matrix."""
+    seen: set[object] = set()
+    for item in items:
+        if isinstance(item, pytest.Function) and item.cls is not None and issubclass(item.cls, Family):
+            played = (item.cls, item.originalname)
+            if played in seen:
+                item.add_marker(pytest.mark.matrix)
+            seen.add(played)
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-import pytest
 from sqlalchemy import Engine
 
 from cli.stack.postgres import EmbeddedPostgres
 from db.attempts import Attempt
 from db.context import TenantContext
-from db.engine import dispose_engines
-from tests.databases import Database, TestTenant, clone, drop, make_tenant
+from tests.databases import Database, TestTenant, clone, drop, in_use, make_tenant
 from tests.db.work import claim_one, enqueue_one
 from tests.isolation.attacks import planting
 from tests.isolation.attacks.state import take_state
@@ -25,6 +23,9 @@ from tests.isolation.attacks.victim import Victim
 Admin = psycopg.Connection[tuple[Any, ...]]
 
 _numbers = itertools.count(1)
+
+ONE_CONNECTION = {"PARTYWALL_POOL_SIZE": "1"}
+"""A role: whoever comes next gets what the one before left."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Field:
 def plant(postgres: EmbeddedPostgres) -> Planted:
     """Make the database that fields are copies of."""
     database = clone(postgres, f"planted_{os.getpid()}_{next(_numbers)}")
-    with _settings_at(database), psycopg.connect(database.admin_url, autocommit=True) as admin:
+    with in_use(database, **ONE_CONNECTION), psycopg.connect(database.admin_url, autocommit=True) as admin:
         admin.execute("set role partywall_owner")
         with admin.transaction():
             admin.execute(planting.TABLES)
@@ -99,23 +100,12 @@ def open_field(planted: Planted) -> Iterator[Field]:
     database = clone(planted.postgres, f"field_{os.getpid()}_{next(_numbers)}", template=planted.name)
     with ExitStack() as stack:
         stack.callback(drop, database)
-        stack.enter_context(_settings_at(database))
+        stack.enter_context(in_use(database, **ONE_CONNECTION))
         admin = stack.enter_context(psycopg.connect(database.admin_url, autocommit=True))
         victim = Victim(database, planted.b_context, note_id=planted.facts["b_note"])
         stack.enter_context(closing(victim))
         victim.open()
         yield Field(planted, database, admin, victim)
-
-
-@contextmanager
-def _settings_at(database: Database) -> Iterator[None]:
-    # One connection a role: whoever comes next gets what the one before left.
-    with pytest.MonkeyPatch.context() as patch:
-        for variable, value in {**database.environment, "PARTYWALL_POOL_SIZE": "1"}.items():
-            patch.setenv(variable, value)
-        dispose_engines()
-        yield
-        dispose_engines()
 
 
 def _populate(postgres: EmbeddedPostgres, database: Database, admin: Admin) -> Planted:

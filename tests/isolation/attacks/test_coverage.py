@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.isolation.attacks.catalogue import FAMILIES
 
 PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "security-model.md"
@@ -15,6 +17,14 @@ def test_there_are_hundreds_and_each_has_a_name_of_its_own() -> None:
 
     assert names.total() >= 400
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_one_attack_of_each_family_is_played_by_every_run(request: pytest.FixtureRequest) -> None:
+    collected = [item for item in request.session.items if item.name.startswith("test_it_wins_nothing[")]
+    of_every_run = [item.parent for item in collected if item.get_closest_marker("matrix") is None]
+
+    assert len(of_every_run) == len(set(of_every_run))
+    assert set(of_every_run) == {item.parent for item in collected}
 
 
 def test_the_security_model_names_every_route_and_where_it_is_played() -> None:

@@ -36,7 +36,9 @@ ATTACKS = (
         opened_by=(NO_POLICIES,),
     ),
     #
-    forbidden("dispatch", "select * from partywall.dispatch('default', null, 100, 100, interval '-1 day')"),
+    forbidden(
+        "dispatch", "select * from partywall.dispatch(array['default'], null, null, 100, 100, interval '-1 day')"
+    ),
     forbidden("undo_dispatch", "select partywall.undo_dispatch(array['{b_nonce}'::uuid])"),
     forbidden(
         "expire_leases",
