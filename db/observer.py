@@ -57,7 +57,8 @@ class Observer:
 
     @cached_property
     def _of_tenants(self) -> list[Table]:
-        return [table for table in self.tables if table.has_tenant]
+        # What the dispatcher keeps of the order among tenants changes by itself, and no task can reach it.
+        return [table for table in self.tables if table.has_tenant and not table.name.startswith("partywall_private.")]
 
     def seed(self, context: TenantContext, *, mark: MarkOf) -> list[Unseeded]:
         """Give the tenant a row in every table of tenants, and a finished job that is old enough to be pruned."""

@@ -56,15 +56,19 @@ def run_message(declaration: TaskDeclaration, body: Body, message: JobMessage) -
 
 def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> None:
     failures: list[AttemptFailedError] = []
-    with ExitStack() as stack:
-        connection, claimed = claim(stack, declaration, message)
+    with ExitStack() as stack, ExitStack() as session:
+        connection, claimed = claim(session, declaration, message)
         # All are held from now on: the last waits as long as those before it take.
         held = [(attempt, stack.enter_context(heart().holding(attempt))) for attempt in claimed]
         began = time.monotonic()
         for position, (attempt, stop) in enumerate(held):
-            if position and time.monotonic() - began > BUNDLE_SECONDS:
-                _hand_back(message, [waiting.job_id for waiting, _ in held[position:]])
-                break
+            if position:
+                # Cleaned in the pool, as between two messages: what one body left in its session is not the next one's.
+                session.close()
+                if time.monotonic() - began > BUNDLE_SECONDS:
+                    _hand_back(message, [waiting.job_id for waiting, _ in held[position:]])
+                    break
+                connection = session.enter_context(platform_connection(Role.WORKER))
             if stop.reason is not None:
                 # It was cancelled, or taken away, before its turn came.
                 continue

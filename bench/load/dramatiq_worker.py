@@ -9,5 +9,5 @@ from bench.load.bare_body import mark
 
 BROKER = "BENCH_BROKER_URL"
 
-dramatiq.set_broker(RedisBroker(url=os.environ[BROKER]))  # type: ignore[no-untyped-call]
+dramatiq.set_broker(RedisBroker(url=os.environ.get(BROKER)))  # type: ignore[no-untyped-call]
 dramatiq.actor(mark)

@@ -9,5 +9,5 @@ from bench.load.bare_body import mark
 DATABASE = "BENCH_PROCRASTINATE_DATABASE_URL"
 TASK = "bare.mark"
 
-app = App(connector=PsycopgConnector(conninfo=os.environ[DATABASE]))
+app = App(connector=PsycopgConnector(conninfo=os.environ.get(DATABASE, "")))
 app.task(name=TASK)(mark)

@@ -156,6 +156,20 @@ create table partywall_private.buckets (
 )
 with (fillfactor = 60);
 
+comment on table partywall_private.turns is
+'partywall: allow rls-disabled, no login reaches it, and it is the order among all tenants
+partywall: allow index-not-led-by-tenant, the order of a lane is looked at from its beginning';
+comment on table partywall_private.charges is
+'partywall: allow rls-disabled, no login reaches it, and only dispatch() reads it, of all tenants';
+comment on table partywall_private.run_times is
+'partywall: allow rls-disabled, no login reaches it, and only dispatch() reads it, of all tenants
+partywall: allow index-not-led-by-tenant, what is known is known of a task
+partywall: allow tenant-column-nullable, without a tenant it is the mean of all';
+comment on table partywall_private.buckets is
+'partywall: allow rls-disabled, no login reaches it, and only dispatch() reads it, of all tenants';
+comment on view partywall_private.effective_limits is
+'partywall: allow view-not-invoker, no login reaches it: functions of its owner read it';
+
 -- What hides the tenant in a notification.
 create table partywall_private.arrival_key (
     key bytea not null

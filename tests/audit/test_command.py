@@ -163,7 +163,7 @@ def test_probe_plays_attacks_and_names_the_table_and_the_attack(own_database: Da
     broken = partywall("audit", "--probe", "--json")
 
     assert held.exit_code == 0
-    assert "attacks on 8 objects as partywall_worker." in held.stdout
+    assert "attacks on 10 objects as partywall_worker." in held.stdout
     assert "logins: nothing found, " in held.stdout
     assert broken.exit_code == 1
     report = json.loads(broken.stdout)

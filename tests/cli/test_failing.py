@@ -144,5 +144,5 @@ def test_a_terminal_gets_a_table_and_a_pipe_plain_columns(database: Database, pa
     assert "──────" in seen
     assert "Acme [red]Ltd" in seen
     header, row = partywall("tenants", "list").stdout.splitlines()
-    assert header.split() == ["SLUG", "NAME", "STATUS", "CREATED", "ID"]
-    assert row.startswith("acme  Acme [red]Ltd  active  20")
+    assert header.split() == ["SLUG", "NAME", "STATUS", "TIER", "CREATED", "ID"]
+    assert row.startswith("acme  Acme [red]Ltd  active  standard  20")

@@ -207,10 +207,3 @@ def test_what_is_no_priority_is_refused(priority: Any, acme: TestTenant) -> None
         call(acme, [WHOLE, WHOLE | {"priority": -100}, WHOLE | {"priority": priority}])
 
     assert refusal.value.facts["position"] == 2
-
-
-def test_what_a_table_keeps_compressed_is_as_good(database: Database, acme: TestTenant) -> None:
-    with tenant_session(acme.context, role=Role.OPERATOR) as session:
-        rows = session.execute(STATEMENT, {"items": json.dumps([WHOLE | {"payload": "x" * 5000}] * 1000)})
-
-        assert len(rows.all()) == 1000

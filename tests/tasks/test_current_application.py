@@ -29,7 +29,7 @@ def modules() -> list[str]:
     """Return every module of these packages but those that run when they are imported."""
     files = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
     names = [".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files]
-    return [name for name in names if not name.endswith("__main__")]
+    return [name for name in names if not name.endswith(("__main__", "sitecustomize"))]
 
 
 def test_no_module_takes_over_the_current_application() -> None:
