@@ -17,6 +17,7 @@ from tasks.proof.processes import Process as Process
 from tasks.proof.system import System
 from tests.databases import Database, TestTenant, clone, drop, in_use
 from tests.servers.brokers import broker_of_the_run
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -74,6 +75,9 @@ class Site(System):
 
     def take_for_short(self, task_name: str) -> None:
         """Let a task be known to take no time, so that much of it is handed to the broker at once."""
+        # What has just ended would be measured afterwards.
+        charged = "select count(*) from partywall_private.charges"
+        wait_until(lambda: self.database.ask(charged) == [(0,)], timeout_seconds=20)
         self.database.do("delete from partywall_private.run_times where task_name = :task", task=task_name)
         self.database.do(
             "insert into partywall_private.run_times (task_name, seconds, samples) values (:task, 0.001, 1000)",

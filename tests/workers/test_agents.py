@@ -17,7 +17,7 @@ from workers.reaper import Reaper
 
 pytestmark = pytest.mark.delivery
 
-JOBS = 60
+JOBS = 30
 """As many as are handed to the broker at once, when they are known to be short."""
 
 
