@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate, starmap
 from typing import Any, Literal
 from uuid import UUID
 
@@ -156,16 +157,21 @@ _ENQUEUE_MANY = text("select job_id, is_new from partywall.enqueue_many(cast(:it
 
 
 def _accept_batch(executor: Executor, jobs: Sequence[NewJob]) -> list[Accepted]:
-    # One job a line, so that PostgreSQL says where a payload is that it cannot keep.
-    items = ",\n".join([_AS_JSON.encode(job.arguments()) for job in jobs])
+    items = [job.arguments() for job in jobs]
     try:
-        rows = executor.execute(_ENQUEUE_MANY, {"items": f"[{items}]"}).all()
+        rows = executor.execute(_ENQUEUE_MANY, {"items": _AS_JSON.encode(items)}).all()
     except DataError as error:
         # "JSON data, line 18: ...", in the server's language.
         where = getattr(error.orig, "diag", None)
-        line = re.match(r"\D*(\d+)", (where and where.context) or "")
-        raise _unstorable(error, position=int(line[1]) - 1 if line else None) from None
-    return [Accepted(job_id=row.job_id, is_new=row.is_new) for row in rows]
+        line = re.match(r"[^\d\n]*JSON[^\d\n]*(\d+)", (where and where.context) or "")
+        raise _unstorable(error, position=_position_of(int(line[1]), items) if line else None) from None
+    return list(starmap(Accepted, rows))
+
+
+def _position_of(line: int, items: Sequence[Any]) -> int:
+    """Return which of the items has that line of the JSON, from 1, that is made of all of them."""
+    ends = accumulate(_AS_JSON.encode(item).count("\n") + 1 for item in items)
+    return next(position for position, end in enumerate(ends) if line <= end)
 
 
 def _moment(value: Any) -> str:
@@ -174,8 +180,8 @@ def _moment(value: Any) -> str:
     raise TypeError(f"not JSON: {type(value).__name__}")
 
 
-_AS_JSON = json.JSONEncoder(default=_moment)
-"""Made once: making one takes longer than spelling a job."""
+_AS_JSON = json.JSONEncoder(default=_moment, separators=(",\n", ":"))
+"""Of many lines, so that PostgreSQL says about where a payload is that it cannot keep."""
 
 
 def _unstorable(error: DataError, *, position: int | None = None) -> PayloadUnstorableError:

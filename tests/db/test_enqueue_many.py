@@ -130,6 +130,7 @@ def test_another_tenant_has_its_own_keys_and_jobs(acme: TestTenant, zeta: TestTe
         (job("x" * 262144), PayloadTooLargeError),
         (job({"text": "nul \0"}), PayloadUnstorableError),
         (job("\ud800"), PayloadUnstorableError),
+        (job({"a": [1, 2, "three\nlines\n"], "b": {"c": ["nul \0"]}}), PayloadUnstorableError),
         (job(float("inf")), PayloadUnstorableError),
         (job("another", idempotency_key="taken"), IdempotencyKeyReusedError),
         (job(unique_key="live"), UniqueKeyTakenError),
@@ -140,7 +141,7 @@ def test_what_is_wrong_with_one_is_told_with_its_position_and_none_is_accepted(
 ) -> None:
     accept(acme, [job(idempotency_key="taken"), job(unique_key="live")])
 
-    refusal = refusal_of(acme, [job(1), job(2, idempotency_key="b"), job(3), wrong, job(4)])
+    refusal = refusal_of(acme, [job(1), job([1, 2], idempotency_key="b"), job("\n"), wrong, job(4)])
 
     assert type(refusal) is expected
     assert refusal.facts["position"] == 3
