@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from db import attempts
 from db.attempts import Attempt, Outcome
@@ -68,7 +68,12 @@ def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> 
                 if time.monotonic() - began > BUNDLE_SECONDS:
                     _hand_back(message, [waiting.job_id for waiting, _ in held[position:]])
                     break
-                connection = session.enter_context(platform_connection(Role.WORKER))
+                try:
+                    connection = session.enter_context(platform_connection(Role.WORKER))
+                except SQLAlchemyError as away:
+                    log.warning("bundle_broken_off", because=type(away).__name__)
+                    _hand_back(message, [waiting.job_id for waiting, _ in held[position:]])
+                    break
             if stop.reason is not None:
                 # It was cancelled, or taken away, before its turn came.
                 continue
@@ -99,7 +104,7 @@ def _hand_back(message: JobMessage, job_ids: Sequence[UUID]) -> None:
                 worker=identity().name,
                 outcome=Outcome.HANDED_BACK,
             )
-    except (DBAPIError, PartywallError) as away:
+    except (SQLAlchemyError, PartywallError) as away:
         log.warning("jobs_not_handed_back", jobs=len(job_ids), because=type(away).__name__)
     else:
         log.info("jobs_handed_back", jobs=len(job_ids))

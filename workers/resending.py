@@ -27,19 +27,20 @@ def resend_what_was_lost(connection: Connection, queue: str, known_tasks: Sequen
     except BROKER_FAULTS as fault:
         log.warning("broker_unavailable", fault=type(fault).__name__)
         return 0
-    sent = 0
+    sent = messages = 0
     # To the last one: what is sent now waits at the broker, too.
     while lost := resend_lost(
         connection,
         queue=queue,
         known_tasks=known_tasks,
-        at_broker=waiting + sent,
+        at_broker=waiting + messages,
         lost_after_seconds=LOST_AFTER_SECONDS,
         batch_limit=BATCH_LIMIT,
     ):
         log.warning("messages_lost", queue=queue, jobs=len(lost))
         taken = publish_or_undo(connection, lost)
         sent += taken
+        messages += len({job.nonce for job in lost})
         if taken < len(lost):
             break
     return sent

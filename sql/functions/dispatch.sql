@@ -89,20 +89,36 @@ as $$
         order by jobs.dispatched_at
         limit batch_limit
         for update of jobs skip locked
-    ),
-    sent as (
-        update partywall.jobs as jobs
-        set dispatched_at = now(),
-            sends = jobs.sends + 1
-        from overdue
-        where jobs.tenant_id = overdue.tenant_id
-          and jobs.id = overdue.id
-        returning jobs.tenant_id, jobs.id, jobs.task_name, jobs.queue, jobs.dispatch_nonce, jobs.run_at
     )
-    select sent.tenant_id, tenants.slug, sent.id, sent.task_name, sent.queue, sent.dispatch_nonce
+    select again.*
+    from (select array_agg(overdue.tenant_id) as tenants, array_agg(overdue.id) as jobs from overdue) as found
+    cross join lateral partywall_private.send_again(found.tenants, found.jobs) as again
+$$;
+
+-- Says of jobs that were sent, and are locked, that they are sent now, with the nonce they had; returns them, what was
+-- one message together again.
+create or replace function partywall_private.send_again(tenants uuid[], jobs uuid[])
+returns table (tenant_id uuid, tenant_slug text, job_id uuid, task_name text, queue text, nonce uuid)
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+    with sent as (
+        update partywall.jobs as again
+        set dispatched_at = now(),
+            sends = again.sends + 1
+        from unnest(send_again.tenants, send_again.jobs) as overdue (tenant_id, id)
+        where again.tenant_id = overdue.tenant_id
+          and again.id = overdue.id
+        returning
+            again.tenant_id, again.id, again.task_name, again.queue, again.dispatch_nonce, again.run_at,
+            again.bundle_place
+    )
+    select sent.tenant_id, owners.slug, sent.id, sent.task_name, sent.queue, sent.dispatch_nonce
     from sent
-    inner join partywall.tenants as tenants on sent.tenant_id = tenants.id
-    order by sent.run_at, sent.id
+    inner join partywall.tenants as owners on sent.tenant_id = owners.id
+    order by
+        min(sent.run_at) over (partition by sent.dispatch_nonce), sent.dispatch_nonce, sent.bundle_place, sent.id
 $$;
 
 -- Takes back what could not be handed to the broker. A message that got through after all finds its

@@ -22,6 +22,7 @@ begin
                 where before.tenant_id = jobs.tenant_id
                   and before.state = 'running'
                   and before.dispatch_nonce = jobs.dispatch_nonce
+                  and before.worker_id = jobs.worker_id
                   and before.bundle_place < jobs.bundle_place
             ) then 'handed_back' else 'lost' end as outcome
         from partywall.jobs as jobs

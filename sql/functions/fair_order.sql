@@ -41,7 +41,12 @@ begin
             charges.seconds,
             case
                 when jobs.state = 'running' and jobs.attempt = charges.attempt
-                    then extract(epoch from clock_timestamp() - jobs.started_at)
+                    -- Of a bundle the first one runs; those after it wait, and that costs nothing.
+                    then case when jobs.bundle_place = min(jobs.bundle_place) filter (where jobs.state = 'running')
+                        over (partition by charges.nonce)
+                        then extract(epoch from clock_timestamp() - jobs.started_at)
+                        else 0
+                    end
                 when jobs.state = 'dispatched' and jobs.attempt = charges.attempt - 1 then 0
             end as so_far
         from partywall_private.charges as charges

@@ -40,20 +40,10 @@ begin
             order by jobs.dispatched_at, jobs.id
             limit batch_limit
             for update of jobs skip locked
-        ),
-        sent as (
-            update partywall.jobs as jobs
-            set dispatched_at = now(),
-                sends = jobs.sends + 1
-            from lost
-            where jobs.tenant_id = lost.tenant_id
-              and jobs.id = lost.id
-            returning jobs.tenant_id, jobs.id, jobs.task_name, jobs.queue, jobs.dispatch_nonce, jobs.run_at
         )
-        select sent.tenant_id, tenants.slug, sent.id, sent.task_name, sent.queue, sent.dispatch_nonce
-        from sent
-        inner join partywall.tenants as tenants on sent.tenant_id = tenants.id
-        order by sent.run_at, sent.id;
+        select again.*
+        from (select array_agg(lost.tenant_id) as tenants, array_agg(lost.id) as jobs from lost) as found
+        cross join lateral partywall_private.send_again(found.tenants, found.jobs) as again;
 end
 $$;
 

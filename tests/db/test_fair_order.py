@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 import psycopg
 import pytest
@@ -323,3 +325,38 @@ def test_bundles_of_many_tenants_fill_the_room_in_turns(
     # Two rounds are a turn of everybody.
     for first, second in (rounds[:2], rounds[2:]):
         assert set(shares([*first, *second]).values()) == {10}
+
+
+def test_what_waits_in_a_bundle_is_not_charged_for_the_one_that_runs(
+    database: Database, acme: TestTenant, zeta: TestTenant
+) -> None:
+    takes(database, SHORT, 0.001)
+    backlog(acme, 30, task_name=SHORT)
+    sent = dispatch_all(batch_limit=10, bundle_limit=10, bundle_seconds=0.02)
+    finish_all(sent, of=zeta)
+    database.do("update partywall.jobs set started_at = now() - interval '3 seconds' where state = 'running'")
+    backlog(zeta, 1, task_name=SHORT)
+    dispatch_all(batch_limit=1)
+
+    # One of the ten runs, for three seconds; had all been charged, it would be thirty.
+    ((had,),) = database.ask("select virtual_time from partywall_private.turns where tenant_id = :t", t=acme.id)
+    assert 2.9 < float(str(had)) < 4
+
+
+def test_what_is_sent_again_is_one_message_again(database: Database, acme: TestTenant) -> None:
+    takes(database, SHORT, 0.005)
+    backlog(acme, 12, task_name=SHORT)
+    first = dispatch_all(bundle_limit=4, bundle_seconds=0.02)
+    # The order in which they were due goes across the bundles.
+    for place, message in enumerate(first):
+        database.do(
+            "update partywall.jobs set run_at = run_at - :place % 4 * interval '1 hour' where id = :id",
+            place=place,
+            id=message.job_id,
+        )
+
+    again = dispatch_all(resend_after=-1)
+
+    assert {nonce: len(list(jobs)) for nonce, jobs in groupby(again, key=attrgetter("nonce"))} == Counter(
+        message.nonce for message in first
+    )

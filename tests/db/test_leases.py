@@ -2,7 +2,9 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
+import pytest
 from sqlalchemy import text
 
 from tests.databases import Database, TestTenant
@@ -73,3 +75,24 @@ def test_the_reaper_does_not_take_a_job_that_is_being_finished(acme: TestTenant)
         assert expire() == []
 
     assert [expired.job_id for expired in expire()] == [attempt.job_id]
+
+
+@pytest.mark.parametrize(("elsewhere", "outcomes"), [(False, {"handed_back"}), (True, {"lost"})])
+def test_of_a_bundle_what_its_process_had_not_begun_is_no_loss(
+    elsewhere: bool, outcomes: set[str], database: Database, acme: TestTenant
+) -> None:
+    running, waiting = start_one(acme), start_one(acme)
+    nonce, worker = uuid4(), uuid4()
+    for place, attempt in enumerate((running, waiting)):
+        database.do(
+            "update partywall.jobs set dispatch_nonce = :nonce, bundle_place = :place, worker_id = :worker where id = :id",
+            nonce=nonce,
+            place=place,
+            worker=uuid4() if elsewhere else worker,
+            id=attempt.job_id,
+        )
+    database.do("update partywall.jobs set lease_expires_at = now() where id = :id", id=waiting.job_id)
+    expire()
+
+    ended = database.ask("select outcome from partywall.attempts where job_id = :id", id=waiting.job_id)
+    assert {outcome for (outcome,) in ended} == outcomes

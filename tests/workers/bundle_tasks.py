@@ -25,6 +25,8 @@ class Step(BaseModel):
 @task(STEP, max_attempts=3, time_limit_seconds=1, retry_base_seconds=0.05, retry_cap_seconds=0.1)
 def step(job: Job, payload: Step) -> None:
     """Leave a note that says which job this is."""
+    # What it leaves in its session is in the way of the next one, if that finds it.
+    job.connection.execute(text("declare left_open cursor with hold for select 1"))
     job.connection.execute(text("insert into app.notes (body) values (:body)"), {"body": str(job.id)})
     if not payload.mark or Path(payload.mark).exists():
         return

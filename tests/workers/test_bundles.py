@@ -74,6 +74,8 @@ def test_several_jobs_are_claimed_at_once(site: Site, tenant: TestTenant, tmp_pa
     first, neighbours = enqueue(site, tenant, "nothing", tmp_path / "mark")
     all_succeed(site, tenant, [first, *neighbours])
 
+    # None met what another left in its session: it would have failed.
+    assert {tuple(outcomes(site, job_id)) for job_id in [first, *neighbours]} == {("succeeded",)}
     claims = site.database.ask(
         "select count(*) from partywall.jobs where id = any(:ids) group by started_at", ids=[first, *neighbours]
     )
