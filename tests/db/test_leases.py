@@ -85,7 +85,8 @@ def test_of_a_bundle_what_its_process_had_not_begun_is_no_loss(
     nonce, worker = uuid4(), uuid4()
     for place, attempt in enumerate((running, waiting)):
         database.do(
-            "update partywall.jobs set dispatch_nonce = :nonce, bundle_place = :place, worker_id = :worker where id = :id",
+            "update partywall.jobs set dispatch_nonce = :nonce, bundle_place = :place, worker_id = :worker"
+            " where id = :id",
             nonce=nonce,
             place=place,
             worker=uuid4() if elsewhere else worker,
