@@ -17,7 +17,12 @@ from tests.databases import PASSWORD, Database, TestTenant, clone, drop, in_use,
 
 _numbers = itertools.count(1)
 
-for _name in [name for name in os.environ if name.startswith("PARTYWALL_")]:
+
+def _settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("PARTYWALL_")}
+
+
+for _name in _settings():
     # A developer's own settings must not reach a test.
     if _name not in ("PARTYWALL_POSTGRES_VERSION", "PARTYWALL_BROKER_KIND"):
         del os.environ[_name]
@@ -49,8 +54,20 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield server
 
 
+@pytest.fixture
+def _settings_of_before() -> Iterator[None]:
+    """No test leaves a setting behind, whichever of its patches and databases is undone first."""
+    before = _settings()
+    yield
+    for name in _settings():
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @pytest.fixture(autouse=True)
-def _away_from_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _away_from_home(
+    _settings_of_before: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No test reads the developer's `.partywall/`."""
     monkeypatch.setenv("PARTYWALL_HOME", str(tmp_path_factory.getbasetemp() / "no-home"))
 
