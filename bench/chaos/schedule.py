@@ -69,7 +69,13 @@ _KINDS: Final[Mapping[FaultKind, tuple[int, tuple[float, float] | None]]] = {
 }
 """How often each comes, relatively, and how long it lasts in leases."""
 
-_FIRST: Final = (FaultKind.FREEZE_NODE_PAST_LEASE, FaultKind.KILL_NODE, FaultKind.EMPTY_BROKER)
+_FIRST: Final = (
+    FaultKind.FREEZE_NODE_PAST_LEASE,
+    FaultKind.KILL_NODE,
+    FaultKind.STOP_CHILD_PAST_LEASE,
+    FaultKind.EMPTY_BROKER,
+    FaultKind.STOP_CHILD_PAST_LEASE,
+)
 """What also the shortest run has to survive."""
 _ENDS_SESSIONS: Final = (FaultKind.RESTART_POSTGRES, FaultKind.TERMINATE_BACKENDS)
 

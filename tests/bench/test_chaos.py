@@ -170,13 +170,14 @@ def test_the_rate_is_back_when_five_seconds_from_then_on_have_it() -> None:
 
 
 def test_a_sabotage_that_finds_nothing_to_take_out_says_so(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "sql" / "functions", tmp_path / "functions")
+    for folder in ("sql/functions", "tasks"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
 
-    take_out(tmp_path / "functions", {**NO_FENCE, **NO_LEASES})
+    take_out(tmp_path, {**NO_FENCE, **NO_LEASES})
 
-    assert "'-infinity'" in (tmp_path / "functions" / "expire_leases.sql").read_text()
+    assert "'-infinity'" in (tmp_path / "sql/functions/expire_leases.sql").read_text()
     with pytest.raises(SabotageError):
-        take_out(tmp_path / "functions", NO_LEASES)
+        take_out(tmp_path, NO_LEASES)
 
 
 def test_a_line_is_kept_of_each_seed(tmp_path: Path) -> None:
