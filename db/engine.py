@@ -4,6 +4,7 @@ Nothing outside this module builds an engine or takes "the database" for granted
 """
 
 import copy
+import logging
 import os
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
@@ -15,7 +16,13 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.base import OptionEngine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolResetState, QueuePool
+from sqlalchemy.pool import (
+    AsyncAdaptedQueuePool,
+    ConnectionPoolEntry,
+    PoolProxiedConnection,
+    PoolResetState,
+    QueuePool,
+)
 from sqlalchemy.util.concurrency import in_greenlet
 
 from db.context import TenantContext
@@ -35,6 +42,8 @@ FENCE: Final = "partywall_fence"
 connection, because a connection that is lost halfway is replaced by another, which has to be fenced too."""
 OWNER: Final = "partywall_owner"
 """Execution option: the `Owner` who alone may use the connection. A body's context ends with it, threads do not."""
+
+log = logging.getLogger(__name__)
 
 _engines: dict[Role, Engine] = {}
 _least_connections = 0
@@ -239,19 +248,50 @@ def _on_reset(dbapi_connection: Any, record: ConnectionPoolEntry, state: PoolRes
     if state.terminate_only or not state.asyncio_safe:
         # About to be closed, which forgets more than any reset.
         return
-    driver: Any = record.driver_connection
-    driver.forget()
-    if not is_settled(driver):
+    record.driver_connection.forget()  # type: ignore[union-attr]
+    if not is_settled(record.driver_connection):
         record.invalidate()
         return
+    _clean(dbapi_connection, record.driver_connection, "discard all")
+
+
+def _clean(dbapi_connection: Any, driver: Any, statement: str) -> None:
     dbapi_connection.rollback()
     cursor = dbapi_connection.cursor()
     try:
-        cursor.execute("discard all")
+        cursor.execute(statement)
     finally:
         cursor.close()
     # What was sent to a LISTEN of this user is not for the next one.
     driver._notifies_backlog.clear()
+
+
+_RINSE: Final = (
+    "close all; reset session authorization; reset all; deallocate all; unlisten *; "
+    "select pg_catalog.pg_advisory_unlock_all(); discard sequences; discard temp"
+)
+"""DISCARD ALL, statement by statement, but for the plans."""
+
+
+def rinse(pooled: PoolProxiedConnection) -> bool:
+    """Clean a session for its next user of the same tenant; return False when it is lost, or cannot be cleaned so."""
+    if not pooled.is_valid or pooled.is_detached:
+        return False
+    driver: Any = pooled.driver_connection
+    driver.forget()
+    try:
+        if is_settled(driver):
+            _clean(pooled.dbapi_connection, driver, _RINSE)
+            return True
+    except DriverError as error:
+        log.warning("session not rinsed: %s", type(error).__name__)
+    pooled.invalidate()
+    return False
+
+
+def connection_over(pooled: PoolProxiedConnection, engine: Engine) -> Connection:
+    """Return a new connection of the engine's over a pooled one that is checked out already."""
+    return engine._connection_cls(engine, connection=pooled)
 
 
 def dispose_engines() -> None:

@@ -123,7 +123,8 @@ def tenantless_session() -> Iterator[Session]:
         session.commit()
 
 
-_PLATFORM: dict[str, Any] = {TENANT: None, ONE_STATEMENT: True}
+PLATFORM: dict[str, Any] = {TENANT: None, ONE_STATEMENT: True}
+"""Execution options of an engine whose connections name no tenant until they `become()` one's."""
 
 
 @contextmanager
@@ -133,7 +134,7 @@ def platform_connection(role: Role, *, context: TenantContext | None = None) -> 
     Without a context it can reach no tenant's row: policies raise NoTenantError. `context` covers the first
     statement only.
     """
-    options = _PLATFORM | {TENANT: context}
+    options = PLATFORM | {TENANT: context}
     with engine_for(role).execution_options(**options).connect() as connection:
         try:
             yield connection
@@ -144,7 +145,7 @@ def platform_connection(role: Role, *, context: TenantContext | None = None) -> 
 @asynccontextmanager
 async def async_platform_connection(role: Role) -> AsyncIterator[AsyncConnection]:
     """Open an asyncio connection for one-statement calls that name no tenant."""
-    async with async_engine_for(role).execution_options(**_PLATFORM).connect() as connection:
+    async with async_engine_for(role).execution_options(**PLATFORM).connect() as connection:
         try:
             yield connection
         finally:

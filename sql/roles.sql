@@ -80,6 +80,8 @@ begin
     grant execute on function pg_try_advisory_lock(bigint) to partywall_migrator;
     revoke execute on function pg_try_advisory_lock(bigint) from partywall_dispatcher;
     grant execute on function pg_advisory_xact_lock(bigint) to partywall_owner;
+    -- Between two jobs of a message. It ends only what its own session holds.
+    grant execute on function pg_advisory_unlock_all() to partywall_worker;
     revoke select on pg_stat_activity, pg_stat_ssl, pg_stat_gssapi, pg_stat_replication, pg_largeobject_metadata
     from public;
     if to_regrole('partywall_backup') is not null then

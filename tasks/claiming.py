@@ -2,7 +2,6 @@
 
 import threading
 import time
-from contextlib import ExitStack
 
 import structlog
 from celery.exceptions import Reject
@@ -11,9 +10,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Timeout
 
 from db import attempts
 from db.attempts import Attempt
+from db.bundle_connections import BundleConnections
 from db.errors import TenantDeletingError, TenantSuspendedError
-from db.roles import Role
-from db.session import platform_connection
 from tasks.declaration import TaskDeclaration
 from tasks.heart import heart
 from tasks.identity import identity
@@ -31,7 +29,9 @@ class ClaimPostponedError(Exception):
     """PostgreSQL could not be asked. Nothing was claimed, so the message has to stay in the world."""
 
 
-def claim(stack: ExitStack, declaration: TaskDeclaration, message: JobMessage) -> tuple[Connection, list[Attempt]]:
+def claim(
+    connections: BundleConnections, declaration: TaskDeclaration, message: JobMessage
+) -> tuple[Connection, list[Attempt]]:
     """Return the attempts that the message may run, at least one, and the connection that claimed them.
 
     Raises:
@@ -40,7 +40,7 @@ def claim(stack: ExitStack, declaration: TaskDeclaration, message: JobMessage) -
     """
     facts = {"task": declaration.name, "jobs": [str(job_id) for job_id in message.job_ids]}
     try:
-        connection = stack.enter_context(platform_connection(Role.WORKER))
+        connection = connections.next()
         claimed = _claim(connection, declaration, message)
     except (TenantSuspendedError, TenantDeletingError) as refusal:
         raise rejected("message_refused", refusal, **facts) from None

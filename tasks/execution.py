@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db import attempts
 from db.attempts import Attempt, Outcome
+from db.bundle_connections import bundle_connections
 from db.errors import LeaseLostError, PartywallError, TokenExpiredError
 from db.roles import Role
 from db.session import become, platform_connection
@@ -56,20 +57,18 @@ def run_message(declaration: TaskDeclaration, body: Body, message: JobMessage) -
 
 def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> None:
     failures: list[AttemptFailedError] = []
-    with ExitStack() as stack, ExitStack() as session:
-        connection, claimed = claim(session, declaration, message)
+    with ExitStack() as stack, bundle_connections(Role.WORKER) as connections:
+        connection, claimed = claim(connections, declaration, message)
         # All are held from now on: the last waits as long as those before it take.
         held = [(attempt, stack.enter_context(heart().holding(attempt))) for attempt in claimed]
         began = time.monotonic()
         for position, (attempt, stop) in enumerate(held):
             if position:
-                # Cleaned in the pool, as between two messages: what one body left in its session is not the next one's.
-                session.close()
                 if time.monotonic() - began > BUNDLE_SECONDS:
                     _hand_back(message, [waiting.job_id for waiting, _ in held[position:]])
                     break
                 try:
-                    connection = session.enter_context(platform_connection(Role.WORKER))
+                    connection = connections.next()
                 except SQLAlchemyError as away:
                     log.warning("bundle_broken_off", because=type(away).__name__)
                     _hand_back(message, [waiting.job_id for waiting, _ in held[position:]])

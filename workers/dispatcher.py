@@ -35,7 +35,7 @@ IN_FLIGHT_SPARE = 2
 """How many jobs for each slot wait there whatever they take: nobody is idle while the next is looked for."""
 BATCH_LIMIT = 100
 BUNDLE_LIMIT = 50
-BUNDLE_SECONDS = 0.02
+BUNDLE_SECONDS = 0.05
 """How many short jobs of a tenant, for how long by their measured run times, travel in one message. A message costs as
 much as several of them; a tenant is not ahead of the others by more than this."""
 

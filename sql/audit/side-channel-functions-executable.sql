@@ -19,7 +19,8 @@ cross join lateral aclexplode(coalesce(routines.proacl, acldefault('f', routines
 inner join grantees on rights.grantee = grantees.grantee
 where rights.grantee <> routines.proowner
   and routines.pronamespace = 'pg_catalog'::regnamespace
-  and routines.proname not in ('lo_import', 'lo_export')
+  -- The last one frees nobody else's locks.
+  and routines.proname not in ('lo_import', 'lo_export', 'pg_advisory_unlock_all')
   and routines.proname like any(array[
       'lo\_%',
       'loread',

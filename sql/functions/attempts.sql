@@ -42,7 +42,7 @@ begin
         where jobs.tenant_id = mine.tenant_id
           and jobs.id = mine.job_id
           and jobs.attempt = mine.attempt
-          and jobs.state = 'running'
+          and jobs.state || '' = 'running'
         returning jobs.tenant_id, jobs.id, jobs.attempt, jobs.worker, jobs.worker_id, jobs.started_at
     )
     insert into partywall.attempts (tenant_id, job_id, attempt, outcome, worker, worker_id, started_at, ended_at)
@@ -111,7 +111,7 @@ begin
     where jobs.tenant_id = mine.tenant_id
       and jobs.id = mine.job_id
       and jobs.attempt = mine.attempt
-      and jobs.state = 'running';
+      and jobs.state || '' = 'running';
 
     if not found then
         perform partywall_private.raise_lease_lost(mine.job_id, mine.attempt);
@@ -137,7 +137,7 @@ begin
     where jobs.tenant_id = mine.tenant_id
       and jobs.id = mine.job_id
       and jobs.attempt = mine.attempt
-      and jobs.state = 'running';
+      and jobs.state || '' = 'running';
 
     if not found then
         perform partywall_private.raise_lease_lost(mine.job_id, mine.attempt);
@@ -163,7 +163,7 @@ begin
     where jobs.tenant_id = mine.tenant_id
       and jobs.id = mine.job_id
       and jobs.attempt = mine.attempt
-      and jobs.state = 'running'
+      and jobs.state || '' = 'running'
     for share;
 
     if not found then

@@ -4,6 +4,10 @@
 -- the nonce of a dispatched job and name its task; whoever does not is told nothing, not even whether there is such a
 -- tenant.
 --
+-- A job that is named is found by its key. `state || ''` keeps the planner, here and wherever else a job is named, from
+-- the small indexes of jobs in some state: it takes them for cheaper, reads all of the tenant's in them, and those that
+-- were there since the last vacuum.
+--
 -- Raises PW005 or PW006 when the tenant may not work (PW004 has no job to wait); the jobs stay and are sent again.
 create or replace function partywall.claim(
     tenant uuid, job_ids uuid[], nonce uuid, task text, claimed_by text, claimed_by_id uuid, lease interval,
@@ -26,7 +30,7 @@ begin
     from partywall.jobs as jobs
     where jobs.tenant_id = claim.tenant
       and jobs.id = any(claim.job_ids)
-      and jobs.state = 'dispatched'
+      and jobs.state || '' = 'dispatched'
       and jobs.dispatch_nonce = claim.nonce
       and jobs.task_name = claim.task;
 
@@ -49,7 +53,7 @@ begin
                 progress_note = null
             where jobs.tenant_id = claim.tenant
               and jobs.id = any(claim.job_ids)
-              and jobs.state = 'dispatched'
+              and jobs.state || '' = 'dispatched'
               and jobs.dispatch_nonce = claim.nonce
               and jobs.task_name = claim.task
               and (jobs.expires_at is null or jobs.expires_at > now())

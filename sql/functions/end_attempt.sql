@@ -67,7 +67,7 @@ begin
         where jobs.tenant_id = end_attempt.tenant
           and jobs.id = end_attempt.job
           and jobs.attempt = end_attempt.number
-          and jobs.state = 'running'
+          and jobs.state || '' = 'running'
         returning jobs.*
     ),
     noted as (
@@ -120,7 +120,7 @@ begin
           and jobs.id = any(end_attempts.job_ids)
           and jobs.dispatch_nonce = end_attempts.nonce
           and jobs.worker = end_attempts.claimed_by
-          and jobs.state = 'running'
+          and jobs.state || '' = 'running'
           and words ? end_attempts.outcome
         order by jobs.bundle_place, jobs.id
         for no key update

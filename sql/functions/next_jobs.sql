@@ -268,7 +268,7 @@ begin
                 from partywall.jobs as jobs
                 where jobs.tenant_id = chosen.tenant_id
                   and jobs.id = chosen.id
-                  and jobs.state = 'queued'
+                  and jobs.state || '' = 'queued'
                 for no key update skip locked
             ) as locked
         ),

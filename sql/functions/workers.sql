@@ -71,7 +71,7 @@ begin
                 where jobs.tenant_id = proven.tenant_id
                   and jobs.id = split_part(proven.subject, '/', 2)::uuid
                   and jobs.attempt = job.attempt
-                  and jobs.state = 'running'
+                  and jobs.state || '' = 'running'
                 for no key update skip locked
             )
             update partywall.jobs as jobs
