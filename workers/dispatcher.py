@@ -19,6 +19,7 @@ from workers.agent import Agent
 from workers.application import app
 from workers.arrivals import Arrivals
 from workers.lanes import Lane, lanes_of
+from workers.pace import Pace
 from workers.publishing import ask_for_confirmations, publish_or_undo
 from workers.resending import LOST_AFTER_SECONDS, resend_what_was_lost
 from workers.settings import DispatcherSettings
@@ -27,8 +28,10 @@ SWEEP_SECONDS = 1.0
 """How long a job can go unnoticed when its NOTIFY was lost."""
 BUSY_PAUSE_SECONDS = 0.02
 """The first pause after work: the broker takes more as soon as workers have claimed some."""
-REST_SHARE = 2.0
-"""After a dispatch it rests for so many times what that took: workers need the processor too, and arrivals gather."""
+WORK_SHARE = 1 / 3
+WORK_BURST_SECONDS = 0.05
+"""How much of its time it dispatches: workers need the processor too, and arrivals gather while it rests. What comes
+now and then does not wait for that."""
 IN_FLIGHT_SECONDS = 0.1
 """How much run time for each slot of the workers waits at the broker, where no order can change any more."""
 IN_FLIGHT_SPARE = 2
@@ -56,6 +59,7 @@ class Dispatcher(Agent):
         self.known_tasks = [each.name for each in registry.declared().values() if not each.tenantless]
         self.settings = DispatcherSettings.load()
         self.lanes: list[Lane] = []
+        self._pace = Pace(share=WORK_SHARE, burst_seconds=WORK_BURST_SECONDS)
         self._sweeps_at = 0.0
         self._looks_for_lost_at = time.monotonic() + LOST_AFTER_SECONDS
 
@@ -128,8 +132,9 @@ class Dispatcher(Agent):
         took = time.monotonic() - began
         if heard is None:
             arrivals.looked_everywhere(took_seconds=took)
+        rest = self._pace.rest_after(took)
         if sent < BATCH_LIMIT:
-            self.stopping.wait(took * REST_SHARE)
+            self.stopping.wait(rest)
         return sent
 
 

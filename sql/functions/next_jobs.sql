@@ -15,8 +15,10 @@ returns table (tenant_id uuid, tenant_slug text, job_id uuid, task_name text, qu
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
--- Its plan is kept, and may have been made when there was little to look at. Whatever comes, every look is one into an
--- index, and what was found is joined with nothing: each step hands on all that the later ones need.
+-- Its plan is kept: it takes longer to make than to follow. It may have been made when there was little to look at.
+-- Whatever comes, every look is one into an index, and what was found is joined with nothing: each step hands on all
+-- that the later ones need.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
