@@ -115,7 +115,7 @@ def _run_attempt(
     become(connection, attempt.context)
     attempts.fence(connection)
     job = Job.of(attempt, connection)
-    log.info("attempt_started")
+    log.debug("attempt_started")
     try:
         payload = declaration.read_payload(attempt.payload)
         with publishing_as(attempt.context, role=Role.WORKER, label=attempt.tenant_slug):
