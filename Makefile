@@ -9,10 +9,13 @@ PACKAGES := api cli db tasks workers
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
            --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(if $(UPGRADE),--upgrade)
 
+# What runs without servers of Debian's, and without a storm.
+HERE := not pgbouncer and not rabbitmq and not storm and not matrix
+
 # Read by the recipes as shell variables, so that a path with spaces or quotes stays one word.
 export INPUT KEEP
 
-.PHONY: help demo up down test test-isolation test-storms test-brokers check bench bench-transactions bench-context bench-retention \
+.PHONY: help demo up down test test-long test-isolation test-storms test-brokers check bench bench-transactions bench-context bench-retention \
         bench-throughput bench-fairness chaos fmt lock clean .venv
 
 help: ## List the targets
@@ -28,7 +31,10 @@ down: .venv ## Stop what `make up` started
 	@$(BIN)/partywall down
 
 test: .venv ## Run the tests against a real PostgreSQL and Redis; ARGS='-k wall' passes options to pytest
-	@$(BIN)/pytest -n 2 --dist loadscope -m "not pgbouncer and not rabbitmq and not storm and not matrix" $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadscope -m "not long and $(HERE)" $(ARGS)
+
+test-long: .venv ## Run the tests that start whole systems again and again, or wait for what takes its time
+	@$(BIN)/pytest -n 2 --dist loadscope -m "long and $(HERE)" $(ARGS)
 
 test-isolation: .venv ## Play every attack on the wall, with PgBouncer and RabbitMQ too (Debian packages of these names)
 	@$(BIN)/python -m tests.servers

@@ -107,12 +107,40 @@ def zeta(new_tenant: Callable[[str], TestTenant]) -> TestTenant:
     return new_tenant("zeta")
 
 
-LEFT_OUT = {"pgbouncer": "what needs PgBouncer", "rabbitmq": "what needs RabbitMQ", "matrix": "most attacks"}
+LONG = (
+    "bench/test_context.py",
+    "bench/test_fairness.py",
+    "bench/test_throughput.py",
+    "demo/test_demo.py",
+    "docs/test_test_your_tasks.py",
+    "docs/test_use_celerys_canvas.py",
+    "faults/",
+    "prove/test_command.py",
+    "prove/test_plugin.py",
+    "workers/test_cut_off.py",
+)
+"""Tests that start whole systems again and again, or wait for what takes its time. They share `make test-long`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is long."""
+    for item in items:
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        if path.startswith(LONG):
+            item.add_marker(pytest.mark.long)
+
+
+LEFT_OUT = {
+    "pgbouncer": ("what needs PgBouncer", "test-isolation"),
+    "rabbitmq": ("what needs RabbitMQ", "test-isolation"),
+    "matrix": ("most attacks", "test-isolation"),
+    "long": ("what takes long", "test-long"),
+}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what `make test` left out: pytest-xdist keeps the number of deselected tests to itself."""
     chosen: str = config.getoption("markexpr")
-    left_out = [said for marker, said in LEFT_OUT.items() if f"not {marker}" in chosen]
+    left_out = [f"{said} (`make {target}`)" for marker, (said, target) in LEFT_OUT.items() if f"not {marker}" in chosen]
     if left_out:
-        terminalreporter.write_line(f"Left out: {', '.join(left_out)}. `make test-isolation` has it.")
+        terminalreporter.write_line(f"Left out: {', '.join(left_out)}.")

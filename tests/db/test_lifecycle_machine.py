@@ -60,7 +60,7 @@ def test_every_order_of_events_leaves_each_job_as_the_model_says(database: Datab
     [
         ("finish", "and jobs.attempt = mine.attempt"),
         ("end_attempt", "and jobs.attempt = end_attempt.number"),
-        ("claim", "and jobs.state = 'dispatched'"),
+        ("claim", "and jobs.state || '' = 'dispatched'"),
         ("end_attempts", "and jobs.dispatch_nonce = end_attempts.nonce"),
     ],
 )

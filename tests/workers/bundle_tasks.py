@@ -9,10 +9,16 @@ from typing import Literal
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from tasks import Job, task
+from tasks import AsyncJob, Job, task
 
 NAME = __name__
 STEP = "bundles.step"
+ASYNC_STEP = "bundles.async_step"
+
+
+LEAVE = text("declare left_open cursor with hold for select 1")
+"""What it leaves in its session is in the way of the next one, if that finds it."""
+WRITE = text("insert into app.notes (body) values (:body)")
 
 
 class Step(BaseModel):
@@ -25,9 +31,8 @@ class Step(BaseModel):
 @task(STEP, max_attempts=3, time_limit_seconds=1, retry_base_seconds=0.05, retry_cap_seconds=0.1)
 def step(job: Job, payload: Step) -> None:
     """Leave a note that says which job this is."""
-    # What it leaves in its session is in the way of the next one, if that finds it.
-    job.connection.execute(text("declare left_open cursor with hold for select 1"))
-    job.connection.execute(text("insert into app.notes (body) values (:body)"), {"body": str(job.id)})
+    job.connection.execute(LEAVE)
+    job.connection.execute(WRITE, {"body": str(job.id)})
     if not payload.mark or Path(payload.mark).exists():
         return
     Path(payload.mark).touch()
@@ -41,3 +46,10 @@ def step(job: Job, payload: Step) -> None:
         raise ValueError("not this time")
     elif payload.does == "is_killed_once":
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@task(ASYNC_STEP, max_attempts=3)
+async def async_step(job: AsyncJob, payload: Step) -> None:
+    """Leave a note from an event loop."""
+    await job.connection.execute(LEAVE)
+    await job.connection.execute(WRITE, {"body": str(job.id)})

@@ -44,14 +44,14 @@ def tenant(site: Site) -> TestTenant:
     return make_tenant("acme")
 
 
-def enqueue(site: Site, tenant: TestTenant, does: str, mark: Path) -> tuple[UUID, list[UUID]]:
+def enqueue(
+    site: Site, tenant: TestTenant, does: str, mark: Path, *, task: str = bundle_tasks.STEP
+) -> tuple[UUID, list[UUID]]:
     """Enqueue a job that does something and its neighbours, at one moment; return their ids. It goes first."""
-    site.take_for_short(bundle_tasks.STEP)
+    site.take_for_short(task)
     with tenant_session(tenant.context, role=Role.API) as session:
-        first = producing.accept(
-            session, bundle_tasks.STEP, {"does": does, "mark": str(mark)}, wishes=Wishes(priority=1)
-        ).job_id
-        neighbours = [producing.enqueue(session, bundle_tasks.STEP, {}) for _ in range(NEIGHBOURS)]
+        first = producing.accept(session, task, {"does": does, "mark": str(mark)}, wishes=Wishes(priority=1)).job_id
+        neighbours = [producing.enqueue(session, task, {}) for _ in range(NEIGHBOURS)]
     return first, neighbours
 
 
@@ -70,8 +70,9 @@ def all_succeed(site: Site, tenant: TestTenant, job_ids: list[UUID]) -> None:
     assert {notes(site, job_id) for job_id in job_ids} == {1}
 
 
-def test_several_jobs_are_claimed_at_once(site: Site, tenant: TestTenant, tmp_path: Path) -> None:
-    first, neighbours = enqueue(site, tenant, "nothing", tmp_path / "mark")
+@pytest.mark.parametrize("task", [bundle_tasks.STEP, bundle_tasks.ASYNC_STEP])
+def test_several_jobs_are_claimed_at_once(site: Site, tenant: TestTenant, task: str, tmp_path: Path) -> None:
+    first, neighbours = enqueue(site, tenant, "nothing", tmp_path / "mark", task=task)
     all_succeed(site, tenant, [first, *neighbours])
 
     # None met what another left in its session: it would have failed.
