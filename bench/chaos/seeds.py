@@ -44,6 +44,7 @@ def run_each(plan: Plan, chosen: range, arguments: Sequence[str], results: Path)
 
     What a seed came to takes the place of what it came to before. The first seed's whole result is kept, too.
     """
+    results.mkdir(exist_ok=True)
     missed = False
     for seed in chosen:
         with tempfile.TemporaryDirectory() as directory:
