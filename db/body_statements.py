@@ -3,7 +3,7 @@
 from typing import Any
 
 from db.errors import PartywallError
-from db.transaction_control import first_word, refuse_transaction_control
+from db.transaction_control import first_word, refuse_transaction_control, text_of
 
 _ABOUT_ROWS = frozenset(
     (
@@ -38,3 +38,8 @@ def refuse_in_a_body(query: Any) -> None:
         raise BodyStatementError(
             statement=verb, hint="Define tables in sql/app/, and look at plans and locks as an operator, with psql."
         )
+
+
+def may_change_settings(query: Any) -> bool:
+    """Return whether a statement may set what later ones are understood by, for a transaction or for the session."""
+    return first_word(query) in ("set", "reset") or "set_config" in text_of(query).lower()

@@ -1,8 +1,9 @@
 """The connections of a bundle's jobs: one after the other over one pooled session, theirs until all have ended.
 
 Between two jobs the session is rinsed: nothing that a body left is there for the next one, but PostgreSQL keeps what it
-has planned. Planning again costs as much as all else that a short job asks of it. Plans were made under the settings of
-a body of the same tenant; no other tenant gets them, because the pool discards them too.
+has planned, because planning again costs as much as all else that a short job asks of it. Not where a body has changed
+a setting: a literal date in a function means what it meant when that was planned. No other tenant gets a plan of this
+one's, because the pool discards them all.
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,10 @@ from db.session import PLATFORM
 
 
 class BundleConnections:
-    """What a message's jobs speak through, each through a connection of its own: one that a body has kept is closed."""
+    """What a message's jobs speak through, each through a `Connection` of its own: one that a body has kept is closed.
+
+    What is beneath it, SQLAlchemy's pooled connection and the driver's, is the same for all.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -54,8 +58,8 @@ class BundleConnections:
 
     def _let_go(self) -> None:
         pooled, self._pooled = self._pooled, None
-        # An invalidated one has left the pool's books already.
-        if pooled is not None and (pooled.is_valid or pooled.is_detached):
+        if pooled is not None:
+            # One that was invalidated has left the pool's books already, and does nothing here.
             pooled.close()
 
 

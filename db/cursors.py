@@ -8,7 +8,7 @@ import psycopg
 from psycopg.abc import Params, PQGen
 from psycopg.rows import TupleRow
 
-from db.body_statements import refuse_in_a_body
+from db.body_statements import may_change_settings, refuse_in_a_body
 from db.first_statement import execute_with_opening
 from db.opening import async_opening_pipeline, opening_pipeline
 from db.transaction_control import may_hold_several, refuse_several
@@ -18,8 +18,14 @@ def _check_alone(connection: Any, query: Any) -> None:
     """Refuse, while a fence stands, what could end the transaction where no pipeline keeps a text to one statement."""
     connection.require_owner()
     if connection.fence is not None:
-        refuse_in_a_body(query)
+        _admit(connection, query)
         refuse_several(query)
+
+
+def _admit(connection: Any, query: Any) -> None:
+    refuse_in_a_body(query)
+    if may_change_settings(query):
+        connection.changed_settings = True
 
 
 class _SendingAlone(psycopg.Cursor[TupleRow]):
@@ -71,7 +77,7 @@ class TenantCursor(_SendingAlone):
         if connection.fence is None:
             yield
             return
-        refuse_in_a_body(query)
+        _admit(connection, query)
         if not may_hold_several(query):
             yield
             return
@@ -138,7 +144,7 @@ class AsyncTenantCursor(_AsyncSendingAlone):
             if connection.fence is None:
                 yield
                 return
-            refuse_in_a_body(query)
+            _admit(connection, query)
             if not may_hold_several(query):
                 yield
                 return

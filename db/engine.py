@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from psycopg import Error as DriverError
+from psycopg.errors import InsufficientPrivilege
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.base import OptionEngine
@@ -253,6 +255,7 @@ def _on_reset(dbapi_connection: Any, record: ConnectionPoolEntry, state: PoolRes
         record.invalidate()
         return
     _clean(dbapi_connection, record.driver_connection, "discard all")
+    record.driver_connection.changed_settings = False  # type: ignore[union-attr]
 
 
 def _clean(dbapi_connection: Any, driver: Any, statement: str) -> None:
@@ -271,6 +274,7 @@ _RINSE: Final = (
     "select pg_catalog.pg_advisory_unlock_all(); discard sequences; discard temp"
 )
 """DISCARD ALL, statement by statement, but for the plans."""
+_RINSE_PLANS: Final = f"{_RINSE}; discard plans"
 
 
 def rinse(pooled: PoolProxiedConnection) -> bool:
@@ -278,11 +282,19 @@ def rinse(pooled: PoolProxiedConnection) -> bool:
     if not pooled.is_valid or pooled.is_detached:
         return False
     driver: Any = pooled.driver_connection
+    statement = _RINSE_PLANS if driver.changed_settings else _RINSE
     driver.forget()
     try:
         if is_settled(driver):
-            _clean(pooled.dbapi_connection, driver, _RINSE)
-            return True
+            _clean(pooled.dbapi_connection, driver, statement)
+            # In a transaction, unlike DISCARD ALL, it passes too, and would be undone with it.
+            if driver.autocommit and driver.info.transaction_status == TransactionStatus.IDLE:
+                driver.changed_settings = False
+                return True
+    except InsufficientPrivilege:
+        # No superuser has bootstrapped this version. What the pool does needs no right.
+        log.info("session not rinsed: let a superuser run `partywall bootstrap`")
+        return False
     except DriverError as error:
         log.warning("session not rinsed: %s", type(error).__name__)
     pooled.invalidate()

@@ -23,6 +23,8 @@ class Tenanted:
     """Sent ahead of the next statement, then forgotten."""
     fence: Statement | None = None
     """Sent ahead of this transaction's COMMIT, in its round trip. When it raises, nothing is committed."""
+    changed_settings: bool = False
+    """A statement may have changed how what follows is understood and planned, also what PostgreSQL keeps of it."""
     owner: Owner | None = None
     """The body that alone may speak in this transaction. None while it is nobody's."""
 

@@ -24,7 +24,7 @@ def refuse_transaction_control(query: Any) -> None:
     Raises:
         TransactionControlError: before anything was sent.
     """
-    text = _text(query)
+    text = text_of(query)
     first, rest = _next_word(text)
     if first in _ALWAYS or (first == "prepare" and _next_word(rest)[0] == "transaction"):
         raise _refusal(first)
@@ -38,12 +38,12 @@ def refuse_transaction_control(query: Any) -> None:
 
 def first_word(query: Any) -> str:
     """Return the word that says what kind of statement it is, in lower case; empty where there is none."""
-    return _next_word(_text(query))[0]
+    return _next_word(text_of(query))[0]
 
 
 def may_hold_several(query: Any) -> bool:
     """Return whether a text could be more than one statement. A semicolon in a literal counts too."""
-    return ";" in _text(query).rstrip().removesuffix(";")
+    return ";" in text_of(query).rstrip().removesuffix(";")
 
 
 def refuse_several(query: Any) -> None:
@@ -64,7 +64,8 @@ def _refusal(statement: str) -> TransactionControlError:
     )
 
 
-def _text(query: Any) -> str:
+def text_of(query: Any) -> str:
+    """Return a query's text, in whichever of psycopg's forms it is."""
     if isinstance(query, bytes):
         return query.decode(errors="replace")
     return query if isinstance(query, str) else str(query.as_string(None))

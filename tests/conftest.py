@@ -124,6 +124,7 @@ LONG = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is long."""
+    assert all((Path(__file__).parent / path).exists() for path in LONG)
     for item in items:
         path = item.path.relative_to(Path(__file__).parent).as_posix()
         if path.startswith(LONG):

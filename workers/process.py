@@ -1,5 +1,6 @@
 """What a worker's processes do besides running tasks: log, check before they start, share nothing over a fork."""
 
+import logging
 import os
 import signal
 import threading
@@ -34,8 +35,8 @@ def connect_signals() -> None:
     signals.beat_init.connect(_prepare_beat)
 
 
-def _configure_logging(**_: Any) -> None:
-    configure_logging("celery")
+def _configure_logging(loglevel: int = logging.INFO, **_: Any) -> None:
+    configure_logging("celery", level=loglevel)
     log_without_contents()
 
 

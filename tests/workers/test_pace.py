@@ -38,7 +38,7 @@ def test_who_works_without_a_pause_gets_the_share(clock: Clock) -> None:
 def test_a_burst_is_free_and_no_more_than_that(clock: Clock) -> None:
     pace = Pace(share=0.5, burst_seconds=0.1, clock=clock)
 
-    assert [worked(pace, clock, 0.05) for _ in range(4)] == pytest.approx([0, 0, 0, 0.05])
+    assert [worked(pace, clock, 0.05) for _ in range(5)] == pytest.approx([0, 0, 0, 0, 0.05])
 
 
 def test_what_comes_now_and_then_never_waits(clock: Clock) -> None:
@@ -52,4 +52,10 @@ def test_nothing_is_saved_up_beyond_a_burst(clock: Clock) -> None:
     pace = Pace(share=0.5, burst_seconds=0.1, clock=clock)
     clock.now += 1000
 
-    assert worked(pace, clock, 1.0) == pytest.approx(1.8)
+    assert worked(pace, clock, 0.3) == pytest.approx(0.1)
+
+
+def test_who_could_not_rest_does_not_fall_silent_for_it(clock: Clock) -> None:
+    pace = Pace(share=0.5, burst_seconds=0.1, clock=clock)
+
+    assert max(worked(pace, clock, 0.05) for _ in range(1000)) == pytest.approx(0.2)
