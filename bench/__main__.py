@@ -1,11 +1,11 @@
 """`make bench` and its parts: measure, compare with what is required, write it down."""
 
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Final
 
+from bench.ending import run_to_end
 from bench.report import report
 from cli.interruption import interrupted_once
 
@@ -47,8 +47,9 @@ TARGETS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
 def main() -> int:
     """Run the named target, or all, each in a process of its own; return 0 when all requirements are met, else 1."""
     if len(sys.argv) == 1:
-        codes = [subprocess.run([sys.executable, "-m", "bench", target]).returncode for target in TARGETS]
-        return int(any(codes))
+        with interrupted_once():
+            codes = [run_to_end([sys.executable, "-m", "bench", target]) for target in TARGETS]
+            return int(any(codes))
     with interrupted_once():
         return TARGETS[sys.argv[1]](sys.argv[2:])
 

@@ -7,16 +7,14 @@ before anything was installed. No code of the product knows of it.
 
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from bench.ending import run_to_end
 from tasks.proof.processes import PROJECT
-
-STOP_SECONDS = 30.0
 
 NO_FENCE: Final[Mapping[str, str]] = {
     # Asked for leave to commit, the database says nothing to an attempt that has lost its lease ...
@@ -66,13 +64,7 @@ def run_copy(arguments: Sequence[str], *, fence: bool, leases: bool) -> int:
         for name in _CODE:
             _copy(PROJECT / name, copy / name)
         take_out(copy, {**({} if fence else NO_FENCE), **({} if leases else NO_LEASES)})
-        with subprocess.Popen([sys.executable, "-m", "bench.chaos", *arguments], cwd=copy) as process:
-            try:
-                return process.wait()
-            except BaseException:
-                process.terminate()
-                process.wait(STOP_SECONDS)
-                raise
+        return run_to_end([sys.executable, "-m", "bench.chaos", *arguments], cwd=copy)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -1,7 +1,6 @@
 """Many storms, one after the other: a line for each in `chaos-seeds.json`. `python -m bench.chaos.seeds` shows them."""
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.chaos.plan import Plan
+from bench.ending import run_to_end
 from bench.report import RESULTS
 
 NAME: Final = "chaos-seeds.json"
@@ -49,8 +49,7 @@ def run_each(plan: Plan, chosen: range, arguments: Sequence[str], results: Path)
     for seed in chosen:
         with tempfile.TemporaryDirectory() as directory:
             command = [sys.executable, "-m", "bench.chaos", *arguments, f"--seed={seed}", f"--results={directory}"]
-            done = subprocess.run(command, check=False)
-            missed = missed or done.returncode != 0
+            missed = run_to_end(command) != 0 or missed
             whole = Path(directory) / f"{plan.name}.json"
             result: dict[str, Any] = json.loads(whole.read_text()) if whole.exists() else {"missed": ["no result"]}
             if seed == 1 and whole.exists():
