@@ -118,6 +118,9 @@ LONG = (
     "prove/test_command.py",
     "prove/test_plugin.py",
     "workers/test_cut_off.py",
+    "workers/test_life.py",
+    "workers/test_postgres_away.py",
+    "workers/test_shutdown.py",
 )
 """Tests that start whole systems again and again, or wait for what takes its time. They share `make test-long`."""
 
