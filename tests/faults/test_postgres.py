@@ -13,6 +13,7 @@ import pytest
 
 from bench.chaos.database import Database
 from cli.stack.postgres import EmbeddedPostgres
+from db.engine import dispose_engines
 from tests.api.server import serving
 from tests.databases import TestTenant, make_template
 from tests.db.notes import rows_of, write_note
@@ -63,6 +64,8 @@ def test_ended_sessions_cost_the_running_attempts_and_nothing_else(
     kept = len(rows_of(tenant))
     with busy() as running:
         assert postgres_of_its_own.terminate_backends() > 0
+        # Ours as well, each at its own moment: perhaps only when it has a query already.
+        dispose_engines()
 
     assert_all_ran(system, tenant, running, kept=kept)
     see("All sessions of PostgreSQL are terminated")
