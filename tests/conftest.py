@@ -13,16 +13,11 @@ from hypothesis import HealthCheck, settings
 from cli.stack.broker import Broker
 from cli.stack.ports import any_free_port
 from cli.stack.postgres import EmbeddedPostgres
-from tests.databases import PASSWORD, Database, TestTenant, clone, drop, in_use, make_template, make_tenant
+from tests.databases import PASSWORD, Database, TestTenant, clone, drop, in_use_by, make_template, make_tenant
 
 _numbers = itertools.count(1)
 
-
-def _settings() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith("PARTYWALL_")}
-
-
-for _name in _settings():
+for _name in [name for name in os.environ if name.startswith("PARTYWALL_")]:
     # A developer's own settings must not reach a test.
     if _name not in ("PARTYWALL_POSTGRES_VERSION", "PARTYWALL_BROKER_KIND"):
         del os.environ[_name]
@@ -54,20 +49,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield server
 
 
-@pytest.fixture
-def _settings_of_before() -> Iterator[None]:
-    """No test leaves a setting behind, whichever of its patches and databases is undone first."""
-    before = _settings()
-    yield
-    for name in _settings():
-        del os.environ[name]
-    os.environ.update(before)
-
-
 @pytest.fixture(autouse=True)
-def _away_from_home(
-    _settings_of_before: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _away_from_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads the developer's `.partywall/`."""
     monkeypatch.setenv("PARTYWALL_HOME", str(tmp_path_factory.getbasetemp() / "no-home"))
 
@@ -81,10 +64,10 @@ def _application_of_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
+def database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A migrated database of the test's own; every role's setting points at it."""
     made = clone(postgres, f"test_{os.getpid()}_{next(_numbers)}")
-    with in_use(made):
+    with in_use_by(monkeypatch, made):
         yield made
     drop(made)
 

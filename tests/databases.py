@@ -92,14 +92,20 @@ def clone(server: EmbeddedPostgres, name: str, *, template: str = TEMPLATE) -> D
 @contextmanager
 def in_use(database: Database, **settings: str) -> Iterator[None]:
     """Point every role's setting at the database while the block runs; no engine leads elsewhere then or here after."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**database.environment, **settings}.items():
-            patch.setenv(name, value)
+    with pytest.MonkeyPatch.context() as patch, in_use_by(patch, database, **settings):
+        yield
+
+
+@contextmanager
+def in_use_by(patch: pytest.MonkeyPatch, database: Database, **settings: str) -> Iterator[None]:
+    """The same with a patch that is undone later: a test's own, so that what it sets meanwhile is undone before."""
+    for name, value in {**database.environment, **settings}.items():
+        patch.setenv(name, value)
+    dispose_engines()
+    try:
+        yield
+    finally:
         dispose_engines()
-        try:
-            yield
-        finally:
-            dispose_engines()
 
 
 def let_everybody_lock(database: Database) -> None:

@@ -13,7 +13,7 @@ from cli.stack.postgres import EmbeddedPostgres
 from db import sql_files
 from db.engine import dispose_engines, engine_for
 from db.roles import Role
-from tests.databases import TEMPLATE, Database, clone, drop, in_use, let_everybody_lock
+from tests.databases import TEMPLATE, Database, clone, drop, in_use_by, let_everybody_lock
 from tests.db.notes import create_notes
 
 # Emptying takes a tenth of the time of a new database. A test that changes more than rows takes `own_database`.
@@ -61,10 +61,10 @@ def database(kept_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 @pytest.fixture
-def own_database(postgres: EmbeddedPostgres) -> Iterator[Database]:
+def own_database(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A migrated database of the test's own, to change more than rows in."""
     made = clone(postgres, f"own_{os.getpid()}")
-    with in_use(made):
+    with in_use_by(monkeypatch, made):
         yield made
     drop(made)
 
