@@ -55,6 +55,7 @@ def test_a_standby_takes_over_from_a_leader_that_stands_still(site: Site, tenant
     leader.wait_for_line("dispatcher_stands_by")
 
 
+@pytest.mark.of_redis
 def test_what_an_emptied_broker_lost_is_sent_again_within_seconds(site: Site, tenant: TestTenant) -> None:
     os.kill(site.worker.popen.pid, signal.SIGSTOP)
     try:
