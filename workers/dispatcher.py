@@ -60,6 +60,7 @@ class Dispatcher(Agent):
         self.settings = DispatcherSettings.load()
         self.lanes: list[Lane] = []
         self._pace = Pace(share=WORK_SHARE, burst_seconds=WORK_BURST_SECONDS)
+        self._worked_seconds = 0.0
         self._sweeps_at = 0.0
         self._looks_for_lost_at = time.monotonic() + LOST_AFTER_SECONDS
 
@@ -89,6 +90,7 @@ class Dispatcher(Agent):
 
     def _dispatch_lane(self, connection: Connection, lane: Lane, arrivals: Collection[str] | None) -> int:
         slots = max(1, lane.slots)
+        began = time.monotonic()
         dispatched = dispatch(
             connection,
             queues=lane.queues,
@@ -102,6 +104,8 @@ class Dispatcher(Agent):
             bundle_limit=BUNDLE_LIMIT,
             bundle_seconds=BUNDLE_SECONDS,
         )
+        # Without the broker: one that takes its time to refuse must not keep us from looking again for a minute.
+        self._worked_seconds += time.monotonic() - began
         return publish_or_undo(connection, dispatched)
 
     def run(self) -> None:
@@ -126,13 +130,12 @@ class Dispatcher(Agent):
                 arrivals.hear(wakeups.wait(0 if sent >= BATCH_LIMIT else pause))
 
     def _run_timed(self, connection: Connection, arrivals: Arrivals) -> int:
-        began = time.monotonic()
         heard = arrivals.take()
+        self._worked_seconds = 0.0
         sent = self._dispatch(connection, heard)
-        took = time.monotonic() - began
         if heard is None:
-            arrivals.looked_everywhere(took_seconds=took)
-        rest = self._pace.rest_after(took)
+            arrivals.looked_everywhere(took_seconds=self._worked_seconds)
+        rest = self._pace.rest_after(self._worked_seconds)
         if sent < BATCH_LIMIT:
             self.stopping.wait(rest)
         return sent
