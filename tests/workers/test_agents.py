@@ -80,7 +80,9 @@ def test_jobs_wait_for_a_broker_that_is_gone_and_run_when_it_is_back(site: Site,
         logs = [site.directory / f"{name}.log" for name in ("standby", "third")]
         wait_until(lambda: any("broker_unavailable" in log.read_text() for log in logs), timeout_seconds=20)
 
-        assert site.database.ask("select state from partywall.jobs where id = :id", id=job_id) == [("queued",)]
+        # What the broker refused is taken back a moment after that is told, and tried again every second.
+        state = "select state from partywall.jobs where id = :id"
+        wait_until(lambda: site.database.ask(state, id=job_id) == [("queued",)], timeout_seconds=20)
 
     assert site.wait(tenant, job_id, timeout_seconds=60).state == "succeeded"
 
