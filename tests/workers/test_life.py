@@ -56,12 +56,14 @@ def attempts_of(site: Site, job_id: UUID) -> list[tuple[object, ...]]:
 def begin(site: Site, tenant: TestTenant, task_name: str, begun: Path, seconds: float = 60) -> UUID:
     """Return the id of a job whose body has begun."""
     job_id = site.enqueue(tenant, task_name, {"begun": str(begun), "seconds": seconds})
-    wait_until(begun.exists, timeout_seconds=30)
+    wait_until(lambda: pids(begun), timeout_seconds=30)
     return job_id
 
 
 def pids(begun: Path) -> list[int]:
-    return [int(line) for line in begun.read_text().split()]
+    """The processes of the bodies that have begun. The file stands there a moment before its line does."""
+    written = begun.read_text() if begun.exists() else ""
+    return [int(line) for line in written.splitlines(keepends=True) if line.endswith("\n")]
 
 
 def cancel(tenant: TestTenant, job_id: UUID) -> None:
