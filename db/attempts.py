@@ -136,15 +136,22 @@ def fence(connection: Connection) -> None:
     connection.execution_options(**options)
 
 
-def finish(connection: Connection, *, result: Any | None) -> None:
+_FINISH = "select partywall.finish($1)"
+_FINISH_WITHOUT_WAITING = f"{_FINISH}, pg_catalog.set_config('synchronous_commit', 'off', true)"
+
+
+def finish(connection: Connection, *, result: Any | None, waits: bool = True) -> None:
     """Commit the body's effects and the success of its attempt, in one transaction and one round trip.
+
+    Without `waits` the disk is not waited for: until a later commit has, a crash of PostgreSQL takes back both, and the
+    job runs again. See `partywall.wait_for_disk()` for who may not be told before.
 
     Raises:
         LeaseLostError: nothing was kept.
     """
     if not connection.in_transaction():
         connection.begin()
-    _driver(connection).fence = ("select partywall.finish($1)", (json.dumps(result),))
+    _driver(connection).fence = (_FINISH if waits else _FINISH_WITHOUT_WAITING, (json.dumps(result),))
     connection.commit()
 
 

@@ -42,6 +42,8 @@ ONE_STATEMENT: Final = "partywall_one_statement"
 FENCE: Final = "partywall_fence"
 """Execution option: the `Statement` that lets each transaction commit, or raises. An option rather than a mark on the
 connection, because a connection that is lost halfway is replaced by another, which has to be fenced too."""
+CLOSING: Final = "partywall_closing"
+"""Execution option: the `Statement` that travels with each transaction's COMMIT."""
 OWNER: Final = "partywall_owner"
 """Execution option: the `Owner` who alone may use the connection. A body's context ends with it, threads do not."""
 
@@ -213,6 +215,7 @@ def _on_begin(connection: Connection) -> None:
     one_statement = options.get(ONE_STATEMENT, False)
     driver.opening = opening(options[TENANT], one_statement=one_statement)
     driver.fence = None if one_statement else options.get(FENCE)
+    driver.closing = None if one_statement else options.get(CLOSING)
     driver.owner = options.get(OWNER)
 
 

@@ -23,6 +23,8 @@ class Tenanted:
     """Sent ahead of the next statement, then forgotten."""
     fence: Statement | None = None
     """Sent ahead of this transaction's COMMIT, in its round trip. When it raises, nothing is committed."""
+    closing: Statement | None = None
+    """Sent like a fence where there is none, but unlike one it guards nothing: the transaction may end without it."""
     changed_settings: bool = False
     """A statement may have changed how what follows is understood and planned, also what PostgreSQL keeps of it."""
     owner: Owner | None = None
@@ -33,12 +35,14 @@ class Tenanted:
         return opening
 
     def take_fence(self) -> Statement | None:
+        """What goes ahead of this COMMIT: the fence, or the closing of a transaction that has begun."""
         fence, self.fence = self.fence, None
-        return fence
+        closing, self.closing = self.closing, None
+        return fence or (None if self.opening else closing)
 
     def forget(self) -> None:
         """Drop what was meant for a transaction that will not go on."""
-        self.opening, self.fence, self.owner = (), None, None
+        self.opening, self.fence, self.closing, self.owner = (), None, None, None
 
     def require_owner(self) -> None:
         """Return where the body runs whose transaction this is.

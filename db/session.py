@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from db.context import TenantContext
-from db.engine import KEEP_OPEN_HINT, ONE_STATEMENT, OWNER, TENANT, async_engine_for, disown, engine_for
+from db.engine import CLOSING, KEEP_OPEN_HINT, ONE_STATEMENT, OWNER, TENANT, async_engine_for, disown, engine_for
 from db.errors import BodyClosedError
 from db.owner import Owner
 from db.roles import Role
+from db.round_trip import Statement
 from db.rows import TenantRow
 
 Executor = Session | Connection
@@ -76,17 +77,25 @@ def async_session_on(connection: AsyncConnection, context: TenantContext) -> Asy
     )
 
 
+_WAIT_FOR_DISK: Statement = ("select partywall.wait_for_disk()", ())
+
+
+def _options(context: TenantContext, role: Role) -> dict[str, Any]:
+    """Return what makes an engine's transactions the tenant's. Those that tell what they read tell what stays."""
+    return {TENANT: context} | ({CLOSING: _WAIT_FOR_DISK} if role in (Role.API, Role.OPERATOR) else {})
+
+
 @contextmanager
 def tenant_session(context: TenantContext, *, role: Role) -> Iterator[TenantSession]:
     """Open a transaction as the tenant; commit when the block ends, roll back when it raises.
 
-    Every transaction of the session is the tenant's, also after a `commit()` halfway.
+    Every transaction of the session is the tenant's, also after a `commit()` halfway. When the block of an API's or an
+    operator's session has ended, no crash of PostgreSQL takes back what it has read.
 
     Raises:
         TokenRejectedError, TokenExpiredError: with the first statement; nothing was read or written.
     """
-    options: dict[str, Any] = {TENANT: context}
-    bind = engine_for(role).execution_options(**options)
+    bind = engine_for(role).execution_options(**_options(context, role))
     with TenantSession(bind=bind, info={"tenant_id": context.tenant_id}) as session:
         yield session
         # A transaction that only read ends with COMMIT too: psycopg's rollback throws prepared state away.
@@ -99,8 +108,7 @@ async def async_tenant_session(context: TenantContext, *, role: Role) -> AsyncIt
 
     The functions of `db` take a synchronous session: pass them to `session.run_sync()`. So each is written once.
     """
-    options: dict[str, Any] = {TENANT: context}
-    bind = async_engine_for(role).execution_options(**options)
+    bind = async_engine_for(role).execution_options(**_options(context, role))
     async with AsyncSession(
         bind=bind,
         sync_session_class=TenantSession,

@@ -4,7 +4,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from tasks.message import JobMessage
 from tasks.publisher import publishing_as
 from tasks.redaction import redact
 from tasks.retrying import Cancel, reason_of
+from tasks.settings import TaskSettings
 from tasks.stopping import Stop
 
 MAX_TRACEBACK_CHARACTERS = 16_000
@@ -83,12 +84,18 @@ def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> 
                 task=declaration.name,
             ):
                 try:
-                    _run_attempt(connection, declaration, body, attempt, stop)
+                    is_last = attempt is held[-1][0]
+                    _run_attempt(connection, declaration, body, attempt, stop, waits=is_last or _commits_wait())
                 except AttemptFailedError as failure:
                     # The message's other jobs are claimed: they run, whatever became of this one.
                     failures.append(failure)
     if failures:
         raise failures[0]
+
+
+@cache
+def _commits_wait() -> bool:
+    return TaskSettings.load().commits_wait
 
 
 def _hand_back(message: JobMessage, job_ids: Sequence[UUID]) -> None:
@@ -110,7 +117,7 @@ def _hand_back(message: JobMessage, job_ids: Sequence[UUID]) -> None:
 
 
 def _run_attempt(
-    connection: Connection, declaration: TaskDeclaration, body: Body, attempt: Attempt, stop: Stop
+    connection: Connection, declaration: TaskDeclaration, body: Body, attempt: Attempt, stop: Stop, *, waits: bool
 ) -> None:
     become(connection, attempt.context)
     attempts.fence(connection)
@@ -120,7 +127,7 @@ def _run_attempt(
         payload = declaration.read_payload(attempt.payload)
         with publishing_as(attempt.context, role=Role.WORKER, label=attempt.tenant_slug):
             result = run_body(declaration, body, job, payload, connection, stop)
-        attempts.finish(connection, result=result)
+        attempts.finish(connection, result=result, waits=waits)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge: whatever a body raises is recorded here
         _record_failure(connection, declaration, attempt, error, stop)
     else:

@@ -30,6 +30,9 @@ class TaskSettings(PartywallSettings):
     shutdown_grace_seconds: float = Field(
         30, ge=0, description="How long a worker told to stop lets jobs end before it hands them back."
     )
+    commits_wait: bool = Field(
+        False, description="Whether each job of a bundle waits for the disk when it commits, not only the last."
+    )
     result_backend_url: SecretStr | None = Field(
         None, description="Where Celery keeps results, as chords need it: redis://. Unset, no result leaves PostgreSQL."
     )

@@ -10,6 +10,7 @@ from bench.chaos import tasks
 from bench.chaos.brokers import AnyBroker
 from bench.chaos.crew import Crew
 from bench.chaos.database import Database
+from bench.chaos.listener import NoAnswerError
 from bench.chaos.plan import CONCURRENCY, TENANTS, WORKERS, Plan
 from bench.chaos.producer import NotAcceptedError
 from bench.chaos.verdict import EffectFact, JobFact
@@ -30,6 +31,12 @@ _STATE = """
     select state, count(*), sum(attempt), max(run_at) from partywall.jobs
     where state not in ('succeeded', 'failed', 'cancelled', 'expired')
     group by state
+"""
+_SHARED = """
+    select coalesce(sum(jobs), 0)::integer as jobs
+    from (
+        select count(*) as jobs from partywall.attempts group by tenant_id, started_at, worker_id having count(*) > 1
+    ) as messages
 """
 
 
@@ -79,6 +86,21 @@ class Partywall:
         """
         return self._post(request) if request.over_http else self.enqueue([request])[0]
 
+    def succeeded(self, tenant: int) -> Mapping[UUID, int]:
+        """Return what the API says of the tenant's latest jobs that have succeeded.
+
+        Raises:
+            NoAnswerError: it does not answer.
+        """
+        headers = {"Authorization": f"Bearer {self._keys[tenant].spell()}"}
+        try:
+            answer = self._http.get("/v1/jobs", params={"state": "succeeded", "limit": 100}, headers=headers)
+        except httpx.HTTPError as error:
+            raise NoAnswerError from error
+        if answer.status_code >= 500:
+            raise NoAnswerError(answer.text)
+        return {UUID(job["id"]): job["attempt"] for job in answer.raise_for_status().json()["data"]}
+
     def state(self) -> Sequence[object]:
         """Return the jobs that are not over, by state."""
         return self._database.ask(_STATE)
@@ -103,6 +125,8 @@ class Partywall:
         if self._database.ask("select to_regclass('partywall.attempts')")[0][0] is not None:
             for outcome, count in self._database.ask("select outcome, count(*) from partywall.attempts group by 1"):
                 counts[f"attempts_{outcome}"] = count
+        (shared,) = self._database.ask(_SHARED)
+        counts["jobs_that_shared_a_message"] = shared.jobs
         return counts
 
     def _answers(self) -> bool:

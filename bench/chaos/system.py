@@ -38,6 +38,13 @@ class SystemUnderTest(Protocol):
             NotAcceptedError: nobody knows whether there are any.
         """
 
+    def succeeded(self, tenant: int) -> Mapping[UUID, int]:
+        """Return what the tenant is told of its jobs that have succeeded: by job, with which attempt.
+
+        Raises:
+            NoAnswerError: nobody answers.
+        """
+
     def state(self) -> Sequence[object]:
         """Return what changes as long as anything happens; nothing when all is over."""
 

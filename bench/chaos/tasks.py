@@ -54,6 +54,12 @@ def writes_and_works(job: Job, work: Work) -> None:
     time.sleep(work.milliseconds / 1000)
 
 
+@task("chaos.is_short", **OPTIONS)
+def is_short(job: Job, work: Work) -> None:
+    """Have an effect and be done: several of these travel in one message."""
+    write(job)
+
+
 @task("chaos.works_and_writes", **OPTIONS)
 def works_and_writes(job: Job, work: Work) -> None:
     """Work in Python and have an effect at the end."""
@@ -100,6 +106,7 @@ def fails_once(job: Job, work: Work) -> None:
 
 PARTS = {
     "chaos.writes_and_works": 1,
+    "chaos.is_short": 1,
     "chaos.works_and_writes": 1,
     "chaos.works_in_sql": 1,
     "chaos.keeps_checkpoints": 3,

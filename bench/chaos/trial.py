@@ -19,6 +19,7 @@ from bench.chaos.brokers import AnyBroker, BrokerDownError, RabbitBroker, RedisB
 from bench.chaos.crew import Crew
 from bench.chaos.database import APP_SQL, Database
 from bench.chaos.faults import Faults, wait_until_up
+from bench.chaos.listener import Listener
 from bench.chaos.plan import Plan
 from bench.chaos.producer import Producer
 from bench.chaos.recovery import Recovery
@@ -98,8 +99,12 @@ class _Trial:
         )
         asking = threading.Thread(target=producer.run, args=(asked,), name="producer")
         asking.start()
+        listener = Listener(self.system.succeeded)
         try:
-            self.faults.run(schedule(self.plan.seed, seconds=self.plan.seconds, lease_seconds=self.plan.lease_seconds))
+            with listener.listening():
+                self.faults.run(
+                    schedule(self.plan.seed, seconds=self.plan.seconds, lease_seconds=self.plan.lease_seconds)
+                )
             up = wait_until_up(self.crew, self.database, timeout_seconds=UP_SECONDS)
             amid = len(self.system.effects()) if up else 0
             say(f"{len(self.faults.records)} faults are over")
@@ -115,12 +120,13 @@ class _Trial:
         recovery = Recovery(self.database, self.system.enqueue)
         measured = self._measure(recovery) if self.plan.recovery else {}
         accepted |= recovery.accepted
-        verdict = judge(accepted.keys(), self.system.jobs(accepted), self.system.effects())
+        verdict = judge(accepted.keys(), self.system.jobs(accepted), self.system.effects(), listener.told)
         figures = {
             **verdict.figures(),
             **self.system.refusals(self.crew),
             "asked_again": producer.unanswered,
             "never_accepted": producer.given_up,
+            "told_succeeded": len(listener.told),
             "effects_amid_faults": amid,
             "seconds_to_drain": drained,
             "faults": sum(record.hit is not None for record in self.faults.records),
@@ -155,6 +161,7 @@ class _Trial:
             "lost": [f"{job_id}: {why}" for job_id, why in verdict.lost[:NAMED]],
             "duplicated": [f"{job_id}: effect {part}" for job_id, part in verdict.duplicated[:NAMED]],
             "stray": [str(job_id) for job_id in verdict.stray[:NAMED]],
+            "taken_back": [str(job_id) for job_id in verdict.taken_back[:NAMED]],
             "did_not_come_up": self.faults.failed,
         }
 

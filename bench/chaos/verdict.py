@@ -33,7 +33,7 @@ class EffectFact(NamedTuple):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Each field names what it counts; `lost`, `duplicated`, `stray` and `foreign` have to be empty."""
+    """Each field names what it counts; `lost`, `duplicated`, `stray`, `taken_back` and `foreign` have to be empty."""
 
     accepted: int
     unanswered: int
@@ -46,6 +46,8 @@ class Verdict:
     """Effects beyond the first of a job's part."""
     stray: Sequence[UUID]
     """Jobs that did not succeed and whose effect was kept all the same."""
+    taken_back: Sequence[UUID]
+    """Jobs whose tenant was told that an attempt has succeeded, and that did not, or with another."""
     foreign: int
     """Rows of another tenant that a body saw, and effects that stand with another tenant than their job."""
 
@@ -60,11 +62,17 @@ class Verdict:
             "lost": len(self.lost),
             "duplicated": len(self.duplicated),
             "stray": len(self.stray),
+            "taken_back": len(self.taken_back),
             "foreign": self.foreign,
         }
 
 
-def judge(accepted: Collection[UUID], jobs: Mapping[UUID, JobFact], effects: Sequence[EffectFact]) -> Verdict:
+def judge(
+    accepted: Collection[UUID],
+    jobs: Mapping[UUID, JobFact],
+    effects: Sequence[EffectFact],
+    told: Mapping[UUID, int],
+) -> Verdict:
     """Return what is missing, what is there twice and what is where it should not be."""
     kept = Counter((effect.job_id, effect.part) for effect in effects)
     lost = [(job_id, "accepted, and no such row") for job_id in accepted if job_id not in jobs]
@@ -85,8 +93,13 @@ def judge(accepted: Collection[UUID], jobs: Mapping[UUID, JobFact], effects: Seq
         lost=lost,
         duplicated=[key for key, count in kept.items() for _ in range(count - 1)],
         stray=sorted({effect.job_id for effect in effects} & ended_otherwise),
+        taken_back=[job_id for job_id, attempt in told.items() if not _succeeded_with(attempt, jobs.get(job_id))],
         foreign=sum(_foreign(effect, jobs) for effect in effects),
     )
+
+
+def _succeeded_with(attempt: int, job: JobFact | None) -> bool:
+    return job is not None and (job.state, job.attempt) == ("succeeded", attempt)
 
 
 def _foreign(effect: EffectFact, jobs: Mapping[UUID, JobFact]) -> int:

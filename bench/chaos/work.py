@@ -8,6 +8,7 @@ from bench.chaos.plan import TENANTS
 
 _TASKS: Final = {
     "chaos.writes_and_works": 35,
+    "chaos.is_short": 40,
     "chaos.works_and_writes": 15,
     "chaos.works_in_sql": 20,
     "chaos.keeps_checkpoints": 10,

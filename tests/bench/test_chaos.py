@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -95,12 +96,15 @@ def effect(of: JobFact, *, part: int = 0, tenant: UUID = TENANT, foreign_rows: i
     return EffectFact(tenant, of.job_id, 1, part, foreign_rows)
 
 
-def figures(jobs: list[JobFact], effects: list[EffectFact], *also_accepted: UUID) -> dict[str, float]:
-    counted = judge([*(each.job_id for each in jobs), *also_accepted], {each.job_id: each for each in jobs}, effects)
+def figures(
+    jobs: list[JobFact], effects: list[EffectFact], *also_accepted: UUID, told: Mapping[UUID, int] | None = None
+) -> dict[str, float]:
+    accepted = [*(each.job_id for each in jobs), *also_accepted]
+    counted = judge(accepted, {each.job_id: each for each in jobs}, effects, told or {})
     return {
         name: count
         for name, count in counted.figures().items()
-        if name in ("lost", "duplicated", "stray", "foreign")
+        if name in ("lost", "duplicated", "stray", "taken_back", "foreign")
         if count
     }
 
@@ -133,6 +137,16 @@ def test_an_effect_of_a_job_that_failed_is_found() -> None:
     assert figures([failed, halfway], [effect(failed), effect(halfway)]) == {"stray": 1}
 
 
+def test_a_job_that_succeeded_otherwise_than_was_told_is_found() -> None:
+    done, again, running = job(), job()._replace(attempt=2), job("running")
+    effects = [effect(done), effect(again)]
+
+    assert figures([done, again], effects, told={done.job_id: 1, again.job_id: 2}) == {}
+    assert figures([done, again], effects, told={done.job_id: 1, again.job_id: 1}) == {"taken_back": 1}
+    assert figures([running], [], told={running.job_id: 1}) == {"taken_back": 1, "lost": 1}
+    assert figures([], [], told={uuid4(): 1}) == {"taken_back": 1}
+
+
 def test_a_foreign_row_is_found() -> None:
     done = job()
 
@@ -143,15 +157,16 @@ def test_a_foreign_row_is_found() -> None:
 def test_what_producers_got_no_answer_for_is_held_to_the_same() -> None:
     unknown = job("running")
 
-    verdict = judge([], {unknown.job_id: unknown}, [])
+    verdict = judge([], {unknown.job_id: unknown}, [], {})
 
     assert (verdict.unanswered, len(verdict.lost)) == (1, 1)
 
 
 def test_every_figure_that_is_required_is_measured() -> None:
-    counted = judge([], {}, []).figures()
+    counted = judge([], {}, [], {}).figures()
+    of_the_trial = {"did_not_come_up", "never_accepted", "told_succeeded"}
 
-    assert {each.name for each in requirements("chaos")} - counted.keys() == {"did_not_come_up", "never_accepted"}
+    assert {each.name for each in requirements("chaos")} - counted.keys() == of_the_trial
     assert {each.name for each in requirements("chaos-recovery")} <= rates([], 0, 0).keys()
 
 

@@ -62,6 +62,7 @@ EXECUTE: Mapping[str, set[str]] = {
     "tenants_top": {"operator"},
     "undo_dispatch": {"dispatcher"},
     "uuid7": {"PUBLIC"},
+    "wait_for_disk": {"api", "operator"},
     "waiting_on": {"api", "operator"},
     "workers_overview": {"operator"},
 }

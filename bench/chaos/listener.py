@@ -1,0 +1,46 @@
+"""Who asks what has succeeded, as tenants do: what it was told has to be true for good."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from bench.chaos.plan import TENANTS
+
+PAUSE_SECONDS = 0.02
+
+
+class NoAnswerError(Exception):
+    """The system could not be asked."""
+
+
+@dataclass
+class Listener:
+    """Asks through `ask`, which returns the attempts that succeeded of a tenant's jobs, or raises NoAnswerError."""
+
+    ask: Callable[[int], Mapping[UUID, int]]
+    told: dict[UUID, int] = field(default_factory=dict)
+    """By job, the attempt that has succeeded as it was first told."""
+    unanswered: int = 0
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Ask tenant after tenant while the block runs."""
+        over = threading.Event()
+        asking = threading.Thread(target=self._run, args=(over,), name="listener")
+        asking.start()
+        try:
+            yield
+        finally:
+            over.set()
+            asking.join()
+
+    def _run(self, over: threading.Event) -> None:
+        tenant = 0
+        while not over.wait(PAUSE_SECONDS):
+            tenant = (tenant + 1) % TENANTS
+            try:
+                self.told = {**self.ask(tenant), **self.told}
+            except NoAnswerError:
+                self.unanswered += 1

@@ -1,0 +1,56 @@
+"""A PostgreSQL that crashes when a test says so, and writes nothing to its disk before that by itself."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from bench.chaos.database import Database as Cluster
+from db.engine import dispose_engines
+from tests.databases import clone, make_template
+from tests.db.notes import create_notes
+from tests.waiting import wait_until
+
+WRITERS = ("walwriter", "background writer", "checkpointer")
+"""Processes that write what no commit has asked for."""
+
+
+class Crashing:
+    """A durable cluster with one migrated database."""
+
+    def __init__(self, directory: Path) -> None:
+        self._cluster = Cluster(directory)
+        self._cluster.start()
+        make_template(self._cluster.server)
+        self.database = clone(self._cluster.server, "crashing")
+        create_notes(self.database)
+
+    def stop(self) -> None:
+        """Return when it is gone."""
+        self._cluster.stop()
+
+    @contextmanager
+    def crash(self) -> Iterator[None]:
+        """Write only what commits wait for while the block runs; crash at its end, and return when it is back."""
+        writers = self._writers()
+        for writer in writers:
+            writer.suspend()
+        try:
+            yield
+        finally:
+            dispose_engines()
+            # The server takes the death of any of its processes for a crash: it ends all of them, forgets its memory
+            # and recovers from its log.
+            writers[0].send_signal(signal.SIGKILL)
+            for writer in writers[1:]:
+                writer.resume()
+        wait_until(lambda: not any(each.is_running() for each in writers), timeout_seconds=30)
+        wait_until(self._cluster.server.accepts_connections, timeout_seconds=30)
+
+    def _writers(self) -> list[psutil.Process]:
+        postmaster = psutil.Process(int((self._cluster.server.data_dir / "postmaster.pid").read_text().split()[0]))
+        found = [each for each in postmaster.children() if any(name in " ".join(each.cmdline()) for name in WRITERS)]
+        assert len(found) == len(WRITERS)
+        return found

@@ -1,0 +1,163 @@
+"""Commits that do not wait for the disk: what a crash takes back nobody was told, and it is taken back whole."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import pytest
+from db import attempts, jobs
+from db import session as sessions
+from db.attempts import Attempt
+from db.engine import dispose_async_engines
+from db.roles import Role
+from db.session import async_tenant_session, tenant_session
+from tests.databases import TestTenant, in_use_by, make_tenant
+from tests.db.crashing import Crashing
+from tests.db.work import WRITE, body_of, claim_of, dispatch_all, effects, enqueue_one, start_one
+
+Tell = Callable[[TestTenant, UUID], str]
+
+
+@pytest.fixture(scope="module")
+def crashing() -> Iterator[Crashing]:
+    """A PostgreSQL of the module's own."""
+    with tempfile.TemporaryDirectory(prefix="partywall-crashes-") as directory:
+        server = Crashing(Path(directory))
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def tenant(crashing: Crashing, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[TestTenant]:
+    """A tenant of the test's own, in the database that every role's setting points at."""
+    with in_use_by(monkeypatch, crashing.database):
+        crashing.database.do("delete from app.notes")
+        crashing.database.do("delete from partywall.jobs")
+        yield make_tenant(f"tenant-{abs(hash(request.node.name)) % 10**9}")
+
+
+def end(attempt: Attempt, *, waits: bool) -> None:
+    with body_of(attempt) as connection:
+        connection.execute(WRITE)
+        attempts.finish(connection, result=None, waits=waits)
+
+
+def found(crashing: Crashing, job_id: UUID) -> tuple[object, int]:
+    """What the superuser sees, whose reading waits for nothing: the job's state, and how many effects."""
+    ((state,),) = crashing.database.ask("select state from partywall.jobs where id = :id", id=job_id)
+    return state, effects(crashing.database)
+
+
+def test_effect_and_outcome_are_taken_back_together(crashing: Crashing, tenant: TestTenant) -> None:
+    attempt = start_one(tenant)
+    with crashing.crash():
+        end(attempt, waits=False)
+        assert found(crashing, attempt.job_id) == ("succeeded", 1)
+
+    assert found(crashing, attempt.job_id) == ("running", 0)
+
+
+def test_what_waited_stays(crashing: Crashing, tenant: TestTenant) -> None:
+    attempt = start_one(tenant)
+    with crashing.crash():
+        end(attempt, waits=True)
+
+    assert found(crashing, attempt.job_id) == ("succeeded", 1)
+
+
+def test_the_last_of_a_bundle_waits_for_all_before_it(crashing: Crashing, tenant: TestTenant) -> None:
+    first, last = start_one(tenant), start_one(tenant)
+    with crashing.crash():
+        end(first, waits=False)
+        end(last, waits=True)
+
+    assert found(crashing, first.job_id) == found(crashing, last.job_id) == ("succeeded", 2)
+
+
+def told_by(role: Role) -> Tell:
+    def tell(tenant: TestTenant, job_id: UUID) -> str:
+        with tenant_session(tenant.context, role=role) as session:
+            return jobs.get_job(session, job_id).state
+
+    return tell
+
+
+def told_on_the_loop(tenant: TestTenant, job_id: UUID) -> str:
+    async def tell() -> str:
+        async with async_tenant_session(tenant.context, role=Role.API) as session:
+            state = (await session.run_sync(lambda sync: jobs.get_job(sync, job_id))).state
+        await dispose_async_engines()
+        return state
+
+    return asyncio.run(tell())
+
+
+TELLERS: Final = {
+    "the API": told_by(Role.API),
+    "the API on its loop": told_on_the_loop,
+    "the operator": told_by(Role.OPERATOR),
+}
+
+
+@pytest.mark.parametrize("who", TELLERS)
+def test_what_a_tenant_was_told_stays(crashing: Crashing, tenant: TestTenant, who: str) -> None:
+    attempt = start_one(tenant)
+    with crashing.crash():
+        end(attempt, waits=False)
+        assert TELLERS[who](tenant, attempt.job_id) == "succeeded"
+
+    assert found(crashing, attempt.job_id) == ("succeeded", 1)
+
+
+@pytest.mark.parametrize("who", TELLERS)
+def test_a_teller_that_does_not_wait_would_be_seen(
+    crashing: Crashing, tenant: TestTenant, who: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "_WAIT_FOR_DISK", ("select 1", ()))
+    attempt = start_one(tenant)
+    with crashing.crash():
+        end(attempt, waits=False)
+        assert TELLERS[who](tenant, attempt.job_id) == "succeeded"
+
+    assert found(crashing, attempt.job_id) == ("running", 0)
+
+
+def test_what_was_dispatched_and_not_claimed_is_sent_anew(crashing: Crashing, tenant: TestTenant) -> None:
+    job_id = enqueue_one(tenant)
+    with crashing.crash():
+        (lost,) = dispatch_all()
+        assert found(crashing, job_id) == ("dispatched", 0)
+
+    assert found(crashing, job_id) == ("queued", 0)
+    assert claim_of(lost) == []
+    (sent,) = dispatch_all()
+    assert [attempt.job_id for attempt in claim_of(sent)] == [job_id]
+
+
+def test_a_claim_stays_and_with_it_what_was_dispatched(crashing: Crashing, tenant: TestTenant) -> None:
+    enqueue_one(tenant)
+    with crashing.crash():
+        (sent,) = dispatch_all()
+        (attempt,) = claim_of(sent)
+
+    assert found(crashing, attempt.job_id) == ("running", 0)
+
+
+def test_reading_writes_nothing_where_nothing_is_underway(crashing: Crashing, tenant: TestTenant) -> None:
+    attempt = start_one(tenant)
+    end(attempt, waits=True)
+    # The first look at new rows may note on their page that they are committed.
+    assert told_by(Role.API)(tenant, attempt.job_id) == "succeeded"
+    with crashing.crash():
+        before = written(crashing)
+        assert told_by(Role.API)(tenant, attempt.job_id) == "succeeded"
+        with tenant_session(tenant.context, role=Role.API) as session:
+            session.commit()
+        assert written(crashing) == before
+
+
+def written(crashing: Crashing) -> object:
+    return crashing.database.ask("select pg_current_wal_insert_lsn()")
