@@ -6,6 +6,8 @@ from typing import Any, cast
 
 import psycopg
 from psycopg.abc import Params, QueryNoTemplate
+from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGconn
 
 from db.errors import ForeignConnectionError
 from db.owner import Owner
@@ -19,6 +21,7 @@ Opening = tuple[Statement, ...]
 class Tenanted:
     """What both kinds of connection remember between BEGIN and COMMIT."""
 
+    pgconn: PGconn
     opening: Opening = ()
     """Sent ahead of the next statement, then forgotten."""
     fence: Statement | None = None
@@ -35,10 +38,11 @@ class Tenanted:
         return opening
 
     def take_fence(self) -> Statement | None:
-        """What goes ahead of this COMMIT: the fence, or the closing of a transaction that has begun."""
+        """What goes ahead of this COMMIT: the fence, or the closing of a transaction that has begun and not failed."""
         fence, self.fence = self.fence, None
         closing, self.closing = self.closing, None
-        return fence or (None if self.opening else closing)
+        is_open = self.pgconn.transaction_status == TransactionStatus.INTRANS
+        return fence or (closing if is_open else None)
 
     def forget(self) -> None:
         """Drop what was meant for a transaction that will not go on."""

@@ -38,7 +38,7 @@ class TenantConnection(Tenanted, psycopg.Connection[TupleRow]):
     def commit(self) -> None:
         """Commit, if the fence lets it. One round trip, with or without a fence."""
         self.require_owner()
-        fence, opening = self.take_fence(), self.take_opening()
+        opening, fence = self.take_opening(), self.take_fence()
         if fence is None:
             super().commit()
             return
@@ -108,7 +108,7 @@ class AsyncTenantConnection(Tenanted, psycopg.AsyncConnection[TupleRow]):
         """Commit, if the fence lets it. One round trip, with or without a fence."""
         self.require_owner()
         async with self.turn:
-            fence, opening = self.take_fence(), self.take_opening()
+            opening, fence = self.take_opening(), self.take_fence()
             if fence is None:
                 await super().commit()
                 return

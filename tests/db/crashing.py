@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import psycopg
 
 from bench.chaos.database import Database as Cluster
 from db.engine import dispose_engines
@@ -17,12 +18,21 @@ WRITERS = ("walwriter", "background writer", "checkpointer")
 """Processes that write what no commit has asked for."""
 
 
+def _start_no_vacuum(cluster: Cluster) -> None:
+    """Let PostgreSQL start no vacuum by itself."""
+    with psycopg.connect(cluster.admin_url, autocommit=True) as connection:
+        connection.execute("alter system set autovacuum = off")
+        connection.execute("select pg_reload_conf()")
+
+
 class Crashing:
     """A durable cluster with one migrated database."""
 
     def __init__(self, directory: Path) -> None:
         self._cluster = Cluster(directory)
         self._cluster.start()
+        # Its commits wait for the disk, and for what others have committed before them.
+        _start_no_vacuum(self._cluster)
         make_template(self._cluster.server)
         self.database = clone(self._cluster.server, "crashing")
         create_notes(self.database)
