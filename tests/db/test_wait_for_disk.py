@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import pytest
+
 from db import attempts, jobs
 from db import session as sessions
 from db.attempts import Attempt
