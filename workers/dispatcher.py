@@ -32,7 +32,7 @@ WORK_SHARE = 1 / 3
 WORK_BURST_SECONDS = 0.05
 """How much of its time it dispatches: workers need the processor too, and arrivals gather while it rests. What comes
 now and then does not wait for that."""
-IN_FLIGHT_SECONDS = 0.1
+IN_FLIGHT_SECONDS = 0.05
 """How much run time for each slot of the workers waits at the broker, where no order can change any more."""
 IN_FLIGHT_SPARE = 2
 """How many jobs for each slot wait there whatever they take: nobody is idle while the next is looked for."""

@@ -10,6 +10,8 @@
 --     cancellation can still act on it. Each lane has a window of its own, so one that nobody serves holds up no other.
 -- in_flight_spare, in_flight_seconds: beyond so many jobs no more than so much run time is at the broker; null means
 --     that the number is all that counts.
+-- bundle_limit, bundle_seconds: so many jobs, for so much run time, share a message.
+-- Both times are halved while tenants come and go.
 --
 -- A job that was sent and not claimed within `resend_after` is sent again with the nonce it had: the broker may have
 -- lost the message, and if it has not, the first claim wins and the second finds nothing. The pause doubles with every
@@ -33,6 +35,7 @@ declare
     at_broker    record;
     resent       integer;
     room         integer;
+    share        float8;
 begin
     -- Whatever a crash takes back of this was not claimed: claims wait for the disk, and for what lies before them.
     -- What is sent for it finds no job of its nonce.
@@ -56,13 +59,19 @@ begin
       and (known_tasks is null or jobs.task_name = any(known_tasks))
       and (tenants.status = 'active' or (tenants.status = 'deleting' and jobs.runs_for_deleted));
 
+    -- What is at the broker, and the rest of a message that was begun, is ahead of whoever comes now. While all have a
+    -- backlog that is nobody's loss, and work goes on without a gap; while tenants come and go it is kept short.
+    select case when lanes.came_at > now() - interval '1 second' then 0.5 else 1 end into share
+    from partywall_private.lanes as lanes
+    where lanes.lane = from_queues[1];
+
     room := least(batch_limit - resent, in_flight_limit - at_broker.jobs);
     if room > 0 then
         return query
             select *
             from partywall_private.next_jobs(
                 lane, clock, from_queues, known_tasks, room, (in_flight_spare - at_broker.jobs)::integer,
-                in_flight_seconds - at_broker.seconds, bundle_limit, bundle_seconds
+                share * in_flight_seconds - at_broker.seconds, bundle_limit, share * bundle_seconds
             );
         clock_before := clock;
         select lanes.virtual_time into clock from partywall_private.lanes as lanes where lanes.lane = from_queues[1];

@@ -186,37 +186,55 @@ begin
         from unnest(arrivals) as each (notification);
     end if;
 
-    insert into partywall_private.turns as turns (lane, tenant_id, virtual_time, waiting)
-    select in_lane, limits.tenant_id, clock, true
-    from (
-        select unnest(found) as tenant_id
-        union
-        select rested.tenant_id
-        from partywall_private.turns as rested
-        where rested.lane = in_lane
-          and rested.not_before <= now()
-    ) as come
-    inner join partywall_private.effective_limits as limits on come.tenant_id = limits.tenant_id
-    where limits.status <> 'suspended'
-      and limits.flow <> 'paused'
-      and not exists (
-          select 1
-          from partywall_private.turns as already
-          where already.lane = in_lane
-            and already.tenant_id = come.tenant_id
-            and already.waiting
-      )
+    with put_in_order as (
+        insert into partywall_private.turns as turns (lane, tenant_id, virtual_time, waiting)
+        select in_lane, limits.tenant_id, clock, true
+        from (
+            select unnest(found) as tenant_id
+            union
+            select rested.tenant_id
+            from partywall_private.turns as rested
+            where rested.lane = in_lane
+              and rested.not_before <= now()
+        ) as come
+        inner join partywall_private.effective_limits as limits on come.tenant_id = limits.tenant_id
+        where limits.status <> 'suspended'
+          and limits.flow <> 'paused'
+          and not exists (
+              select 1
+              from partywall_private.turns as already
+              where already.lane = in_lane
+                and already.tenant_id = come.tenant_id
+                and already.waiting
+          )
+          and exists (
+              select 1
+              from partywall.jobs as jobs
+              where jobs.tenant_id = come.tenant_id
+                and jobs.queue = any(from_queues)
+                and jobs.state = 'queued'
+          )
+        on conflict on constraint turns_pkey do update
+        set waiting = true,
+            not_before = null,
+            virtual_time = greatest(turns.virtual_time, excluded.virtual_time)
+        returning turns.tenant_id
+    )
+    update partywall_private.lanes as lanes
+    set came_at = now()
+    where lanes.lane = in_lane
       and exists (
           select 1
-          from partywall.jobs as jobs
-          where jobs.tenant_id = come.tenant_id
-            and jobs.queue = any(from_queues)
-            and jobs.state = 'queued'
+          from put_in_order as come
+          left join partywall_private.turns as before
+              on before.lane = in_lane
+              and come.tenant_id = before.tenant_id
+          -- Who only waited for its rate was there all the while.
+          where before.not_before is null
       )
-    on conflict on constraint turns_pkey do update
-    set waiting = true,
-        not_before = null,
-        virtual_time = greatest(turns.virtual_time, excluded.virtual_time);
+      and exists (
+          select 1 from partywall_private.turns as others where others.lane = in_lane and others.waiting
+      );
 end
 $$;
 

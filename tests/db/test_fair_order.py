@@ -13,6 +13,7 @@ from db.roles import Role
 from db.session import tenant_session
 from db.steering import cancel_job
 from tests.databases import Database, TestTenant
+from tests.db.limiting import limit
 from tests.db.work import TASK, dispatch_all, enqueue_one, finish_all
 
 LONG, SHORT = "notes.long", "notes.short"
@@ -216,6 +217,65 @@ def test_with_little_to_do_every_worker_gets_a_part(database: Database, acme: Te
     sent = dispatch_all(bundle_limit=100, bundle_seconds=0.02, in_flight_spare=4)
 
     assert len({message.nonce for message in sent}) == 4
+
+
+def in_one_message(sent: Sequence[Dispatched], tenant: TestTenant) -> int:
+    return max(Counter(message.nonce for message in sent if message.tenant_id == tenant.id).values())
+
+
+def dispatch_short_ones(batch_limit: int = 12) -> list[Dispatched]:
+    return dispatch_all(batch_limit=batch_limit, bundle_limit=100, bundle_seconds=0.02)
+
+
+def test_while_tenants_come_and_go_messages_are_half_as_long(
+    database: Database, acme: TestTenant, zeta: TestTenant
+) -> None:
+    takes(database, SHORT, 0.002)
+    backlog(acme, 60, task_name=SHORT)
+
+    assert in_one_message(dispatch_short_ones(), acme) == 10
+    backlog(zeta, 1, task_name=SHORT)
+    assert in_one_message(dispatch_short_ones(), acme) == 5
+    assert in_one_message(dispatch_short_ones(), acme) == 5
+    database.do("update partywall_private.lanes set came_at = came_at - interval '1 second'")
+    assert in_one_message(dispatch_short_ones(), acme) == 10
+
+
+def test_while_tenants_come_and_go_half_as_much_is_at_the_broker(
+    database: Database, acme: TestTenant, zeta: TestTenant
+) -> None:
+    takes(database, TASK, 0.02)
+    backlog(acme, 20)
+    dispatch_all(batch_limit=1)
+    backlog(zeta, 1)
+
+    sent = dispatch_all(in_flight_spare=2, in_flight_seconds=0.2)
+    assert 1 + len(sent) == 5
+
+
+def test_tenants_that_come_to_an_empty_order_are_in_nobodys_way(
+    database: Database, acme: TestTenant, zeta: TestTenant
+) -> None:
+    takes(database, SHORT, 0.002)
+    backlog(acme, 20, task_name=SHORT)
+    backlog(zeta, 20, task_name=SHORT)
+
+    assert in_one_message(dispatch_short_ones(), acme) == 10
+
+
+def test_a_tenant_that_waited_for_its_rate_has_not_come_anew(
+    database: Database, acme: TestTenant, zeta: TestTenant
+) -> None:
+    takes(database, SHORT, 0.002)
+    limit(zeta, rate=1, burst=1)
+    backlog(acme, 40, task_name=SHORT)
+    backlog(zeta, 2, task_name=SHORT)
+    assert "zeta" in shares(dispatch_all(batch_limit=12))
+    database.do("update partywall_private.buckets set filled_at = filled_at - interval '1 second'")
+    database.do("update partywall_private.turns set not_before = now() where not_before is not null")
+
+    sent = dispatch_short_ones(batch_limit=20)
+    assert (shares(sent)["zeta"], in_one_message(sent, acme)) == (1, 10)
 
 
 def test_the_jobs_of_a_bundle_took_what_passed_since_the_one_before(database: Database, acme: TestTenant) -> None:
