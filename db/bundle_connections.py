@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine
 from sqlalchemy.pool import _ConnectionFairy
 
-from db.engine import connection_over, disown, engine_for, rinse
+from db.cleaning import rinse
+from db.engine import connection_over, disown, engine_for
 from db.roles import Role
 from db.session import PLATFORM
 

@@ -4,29 +4,21 @@ Nothing outside this module builds an engine or takes "the database" for granted
 """
 
 import copy
-import logging
 import os
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from psycopg import Error as DriverError
-from psycopg.errors import InsufficientPrivilege
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.base import OptionEngine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import (
-    AsyncAdaptedQueuePool,
-    ConnectionPoolEntry,
-    PoolProxiedConnection,
-    PoolResetState,
-    QueuePool,
-)
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 from sqlalchemy.util.concurrency import in_greenlet
 
+from db import cleaning
 from db.context import TenantContext
 from db.errors import BodyClosedError, PartywallError, from_database
 from db.liveness import is_alive, is_settled
@@ -46,8 +38,6 @@ CLOSING: Final = "partywall_closing"
 """Execution option: the `Statement` that travels with each transaction's COMMIT."""
 OWNER: Final = "partywall_owner"
 """Execution option: the `Owner` who alone may use the connection. A body's context ends with it, threads do not."""
-
-log = logging.getLogger(__name__)
 
 _engines: dict[Role, Engine] = {}
 _least_connections = 0
@@ -127,7 +117,7 @@ def build_async_engine(url: str, *, settings: DatabaseSettings, application_name
 _POOL_HABITS: dict[str, Any] = {
     # The connection used last is warm; the others may be closed by a pooler without anyone waiting.
     "pool_use_lifo": True,
-    # `_on_reset` rolls back itself, so that it can discard the session's state right after.
+    # `cleaning.on_reset` rolls back itself, so that it can discard the session's state right after.
     "pool_reset_on_return": None,
     # Would look up an extension's oids on every new connection, for a type that nobody here uses.
     "use_native_hstore": False,
@@ -194,7 +184,7 @@ def _guard(engine: Engine) -> None:
     engine._option_cls = _OptionEngine
     event.listen(engine, "handle_error", _on_error, retval=True)
     event.listen(engine, "checkout", _on_checkout)
-    event.listen(engine, "reset", _on_reset)
+    event.listen(engine, "reset", cleaning.on_reset)
 
 
 def opening(context: TenantContext | None, *, one_statement: bool) -> Opening:
@@ -246,62 +236,6 @@ def _on_checkout(dbapi_connection: Any, record: ConnectionPoolEntry, proxy: Any)
     """Let a connection that the server has closed be replaced before anyone notices. Costs no round trip."""
     if not is_alive(record.driver_connection):
         raise DisconnectionError("PostgreSQL closed the connection while it was in the pool")
-
-
-def _on_reset(dbapi_connection: Any, record: ConnectionPoolEntry, state: PoolResetState) -> None:
-    """Leave nothing behind: no transaction, setting, listener, lock, cursor, temporary object, plan or fence."""
-    if state.terminate_only or not state.asyncio_safe:
-        # About to be closed, which forgets more than any reset.
-        return
-    record.driver_connection.forget()  # type: ignore[union-attr]
-    if not is_settled(record.driver_connection):
-        record.invalidate()
-        return
-    _clean(dbapi_connection, record.driver_connection, "discard all")
-    record.driver_connection.changed_settings = False  # type: ignore[union-attr]
-
-
-def _clean(dbapi_connection: Any, driver: Any, statement: str) -> None:
-    dbapi_connection.rollback()
-    cursor = dbapi_connection.cursor()
-    try:
-        cursor.execute(statement)
-    finally:
-        cursor.close()
-    # What was sent to a LISTEN of this user is not for the next one.
-    driver._notifies_backlog.clear()
-
-
-_RINSE: Final = (
-    "close all; reset session authorization; reset all; deallocate all; unlisten *; "
-    "select pg_catalog.pg_advisory_unlock_all(); discard sequences; discard temp"
-)
-"""DISCARD ALL, statement by statement, but for the plans."""
-_RINSE_PLANS: Final = f"{_RINSE}; discard plans"
-
-
-def rinse(pooled: PoolProxiedConnection) -> bool:
-    """Clean a session for its next user of the same tenant; return False when it is lost, or cannot be cleaned so."""
-    if not pooled.is_valid or pooled.is_detached:
-        return False
-    driver: Any = pooled.driver_connection
-    statement = _RINSE_PLANS if driver.changed_settings else _RINSE
-    driver.forget()
-    try:
-        if is_settled(driver):
-            _clean(pooled.dbapi_connection, driver, statement)
-            # In a transaction, unlike DISCARD ALL, it passes too, and would be undone with it.
-            if driver.autocommit and driver.info.transaction_status == TransactionStatus.IDLE:
-                driver.changed_settings = False
-                return True
-    except InsufficientPrivilege:
-        # No superuser has bootstrapped this version. What the pool does needs no right.
-        log.info("session not rinsed: let a superuser run `partywall bootstrap`")
-        return False
-    except DriverError as error:
-        log.warning("session not rinsed: %s", type(error).__name__)
-    pooled.invalidate()
-    return False
 
 
 def connection_over(pooled: PoolProxiedConnection, engine: Engine) -> Connection:

@@ -10,7 +10,7 @@ from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from db import attempts, engine
+from db import attempts, cleaning, engine
 from db.errors import PartywallError
 from db.roles import Role
 from db.session import platform_connection, tenant_session
@@ -171,7 +171,7 @@ def test_a_new_connection_when_the_idle_one_was_killed(database: Database) -> No
 
 def test_without_the_reset_everything_would_be_left(acme: TestTenant, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests above can see what they guard against."""
-    monkeypatch.setattr(engine, "_on_reset", lambda dbapi_connection, record, state: dbapi_connection.rollback())
+    monkeypatch.setattr(cleaning, "on_reset", lambda dbapi_connection, record, state: dbapi_connection.rollback())
     engine.dispose_engines()
     for name, statement in LEFTOVERS.items():
         if name in ("a statement timeout", "read only", "a role"):

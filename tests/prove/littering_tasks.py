@@ -5,7 +5,7 @@ from typing import Any
 from celery import signals
 from pydantic import BaseModel
 
-from db import engine
+from db import cleaning
 from tasks import Job, task
 
 NAME = __name__
@@ -18,7 +18,7 @@ def _sweep_nothing(dbapi_connection: Any, record: Any, state: Any) -> None:
 @signals.worker_init.connect
 def _break_the_engine(**_: Any) -> None:
     # In the worker alone: the tests import this module too.
-    engine._on_reset = _sweep_nothing
+    cleaning.on_reset = _sweep_nothing
 
 
 class Litter(BaseModel):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from db import engine
+from db import cleaning
 from db.engine import dispose_engines
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ UNCOUNTED_LOCKS = replaced(
 
 
 def _careless_reset(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(engine, "_on_reset", lambda dbapi_connection, record, state: dbapi_connection.rollback())
+    patch.setattr(cleaning, "on_reset", lambda dbapi_connection, record, state: dbapi_connection.rollback())
 
 
 CARELESS_POOL = Weakness("connections go back to the pool as they are", patch=_careless_reset)

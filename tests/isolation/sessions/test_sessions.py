@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import Connection
 
 from cli.stack.postgres import EmbeddedPostgres
-from db import engine
+from db import cleaning, engine
 from db.context import TenantContext
 from db.engine import dispose_engines
 from db.errors import NoTenantError
@@ -95,7 +95,7 @@ def test_a_leak_is_found_when_discard_all_is_taken_out(
     tenants: Tenants,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine, "_on_reset", lambda dbapi_connection, record, state: dbapi_connection.rollback())
+    monkeypatch.setattr(cleaning, "on_reset", lambda dbapi_connection, record, state: dbapi_connection.rollback())
 
     with pytest.raises(AssertionError):
         play(room(), admin, tenants, FINDING)
@@ -119,7 +119,7 @@ def test_a_leak_is_found_when_the_context_is_the_sessions_instead(
 ) -> None:
     """What most libraries do: set it when the connection is taken, take it off when it comes back."""
     monkeypatch.setattr(engine, "opening", lambda context, *, one_statement: (("begin", ()),))
-    monkeypatch.setattr(engine, "_on_reset", _take_off)
+    monkeypatch.setattr(cleaning, "on_reset", _take_off)
     monkeypatch.setattr(machine, "enter", _put_on)
 
     with pytest.raises(AssertionError):
