@@ -8,13 +8,13 @@ from sqlalchemy import Connection
 from db.dsn import Dsn, setting_name
 from db.roles import Role
 from db.schema import require_current
-from db.session import platform_connection
+from db.session import platform_connection, wait_for_disk
 from db.settings import DatabaseSettings
 
 
 @contextmanager
 def operator_connection() -> Iterator[Connection]:
-    """Open a connection of the role `operator`. Each statement is a transaction of its own.
+    """Open a connection of the role `operator`. Each statement is its own transaction. Print what was read after it.
 
     Raises:
         SettingMissingError, DsnInvalidError: PARTYWALL_OPERATOR_DATABASE_URL is not set, or no DSN.
@@ -25,3 +25,5 @@ def operator_connection() -> Iterator[Connection]:
     with platform_connection(Role.OPERATOR) as connection:
         require_current(connection)
         yield connection
+        # Whoever reads what the command prints acts on it.
+        wait_for_disk(connection)

@@ -37,7 +37,7 @@ class Tenanted:
         opening, self.opening = self.opening, ()
         return opening
 
-    def take_fence(self) -> Statement | None:
+    def take_last(self) -> Statement | None:
         """What goes ahead of this COMMIT: the fence, or the closing of a transaction that has begun and not failed."""
         fence, self.fence = self.fence, None
         closing, self.closing = self.closing, None

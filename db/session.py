@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from db.context import TenantContext
 from db.engine import CLOSING, KEEP_OPEN_HINT, ONE_STATEMENT, OWNER, TENANT, async_engine_for, disown, engine_for
-from db.errors import BodyClosedError
+from db.errors import BodyClosedError, NoTenantError, PartywallError, TokenExpiredError, TokenRejectedError
 from db.owner import Owner
 from db.roles import Role
 from db.round_trip import Statement
@@ -80,9 +80,29 @@ def async_session_on(connection: AsyncConnection, context: TenantContext) -> Asy
 _WAIT_FOR_DISK: Statement = ("select partywall.wait_for_disk()", ())
 
 
-def _options(context: TenantContext, role: Role) -> dict[str, Any]:
+def wait_for_disk(executor: Executor) -> None:
+    """Return when no crash of PostgreSQL can take back what was read; ends the transaction.
+
+    What a job of a bundle has committed is shown before it is on the disk: see `partywall.wait_for_disk()`.
+    """
+    executor.execute(text(_WAIT_FOR_DISK[0]))
+    executor.commit()
+
+
+def tenant_options(context: TenantContext, role: Role) -> dict[str, Any]:
     """Return what makes an engine's transactions the tenant's. Those that tell what they read tell what stays."""
-    return {TENANT: context} | ({CLOSING: _WAIT_FOR_DISK} if role in (Role.API, Role.OPERATOR) else {})
+    return {TENANT: context} | ({CLOSING: _WAIT_FOR_DISK} if role in _TELL else {})
+
+
+_TELL = (Role.API, Role.OPERATOR)
+_REFUSED_CONTEXTS = (NoTenantError, TokenRejectedError, TokenExpiredError)
+
+
+def _before_refusing(session: Session, error: PartywallError, role: Role) -> None:
+    """Make what a refusal tells stay: that a job is over already, or that there is such a job."""
+    if role in _TELL and not isinstance(error, _REFUSED_CONTEXTS):
+        session.rollback()
+        wait_for_disk(session)
 
 
 @contextmanager
@@ -90,14 +110,18 @@ def tenant_session(context: TenantContext, *, role: Role) -> Iterator[TenantSess
     """Open a transaction as the tenant; commit when the block ends, roll back when it raises.
 
     Every transaction of the session is the tenant's, also after a `commit()` halfway. When the block of an API's or an
-    operator's session has ended, no crash of PostgreSQL takes back what it has read.
+    operator's session has ended, also with a PartywallError, no crash of PostgreSQL takes back what it has read.
 
     Raises:
         TokenRejectedError, TokenExpiredError: with the first statement; nothing was read or written.
     """
-    bind = engine_for(role).execution_options(**_options(context, role))
+    bind = engine_for(role).execution_options(**tenant_options(context, role))
     with TenantSession(bind=bind, info={"tenant_id": context.tenant_id}) as session:
-        yield session
+        try:
+            yield session
+        except PartywallError as error:
+            _before_refusing(session, error, role)
+            raise
         # A transaction that only read ends with COMMIT too: psycopg's rollback throws prepared state away.
         session.commit()
 
@@ -108,14 +132,18 @@ async def async_tenant_session(context: TenantContext, *, role: Role) -> AsyncIt
 
     The functions of `db` take a synchronous session: pass them to `session.run_sync()`. So each is written once.
     """
-    bind = async_engine_for(role).execution_options(**_options(context, role))
+    bind = async_engine_for(role).execution_options(**tenant_options(context, role))
     async with AsyncSession(
         bind=bind,
         sync_session_class=TenantSession,
         info={"tenant_id": context.tenant_id},
         expire_on_commit=False,
     ) as session:
-        yield session
+        try:
+            yield session
+        except PartywallError as error:
+            await session.run_sync(_before_refusing, error, role)
+            raise
         await session.commit()
 
 

@@ -38,14 +38,14 @@ class TenantConnection(Tenanted, psycopg.Connection[TupleRow]):
     def commit(self) -> None:
         """Commit, if the fence lets it. One round trip, with or without a fence."""
         self.require_owner()
-        opening, fence = self.take_opening(), self.take_fence()
-        if fence is None:
+        opening, last = self.take_opening(), self.take_last()
+        if last is None:
             super().commit()
             return
         try:
             # A body that touched no table has not begun yet: its outcome brings BEGIN and context along.
             with self.lock:
-                self.wait(round_trip(self.pgconn, (*opening, fence), partial(queue, self.pgconn, COMMIT)))
+                self.wait(round_trip(self.pgconn, (*opening, last), partial(queue, self.pgconn, COMMIT)))
         except BaseException:
             # SQLAlchemy takes a COMMIT that failed for the end of the transaction. A fence that fails ends nothing.
             self.rollback()
@@ -108,13 +108,13 @@ class AsyncTenantConnection(Tenanted, psycopg.AsyncConnection[TupleRow]):
         """Commit, if the fence lets it. One round trip, with or without a fence."""
         self.require_owner()
         async with self.turn:
-            opening, fence = self.take_opening(), self.take_fence()
-            if fence is None:
+            opening, last = self.take_opening(), self.take_last()
+            if last is None:
                 await super().commit()
                 return
             try:
                 async with self.lock:
-                    await self.wait(round_trip(self.pgconn, (*opening, fence), partial(queue, self.pgconn, COMMIT)))
+                    await self.wait(round_trip(self.pgconn, (*opening, last), partial(queue, self.pgconn, COMMIT)))
             except BaseException:
                 await self._roll_back()
                 raise

@@ -61,18 +61,19 @@ def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> 
     with ExitStack() as stack, bundle_connections(Role.WORKER) as connections:
         connection, claimed = claim(connections, declaration, message)
         # All are held from now on: the last waits as long as those before it take.
-        held = [(attempt, stack.enter_context(heart().holding(attempt))) for attempt in claimed]
+        holds = [(attempt, stack.enter_context(ExitStack())) for attempt in claimed]
+        held = [(attempt, hold.enter_context(heart().holding(attempt)), hold) for attempt, hold in holds]
         began = time.monotonic()
-        for position, (attempt, stop) in enumerate(held):
+        for position, (attempt, stop, hold) in enumerate(held):
             if position:
                 if time.monotonic() - began > BUNDLE_SECONDS:
-                    _hand_back(message, [waiting.job_id for waiting, _ in held[position:]])
+                    _hand_back(message, [waiting.job_id for waiting, *_ in held[position:]])
                     break
                 try:
                     connection = connections.next()
                 except SQLAlchemyError as away:
                     log.warning("bundle_broken_off", because=type(away).__name__)
-                    _hand_back(message, [waiting.job_id for waiting, _ in held[position:]])
+                    _hand_back(message, [waiting.job_id for waiting, *_ in held[position:]])
                     break
             if stop.reason is not None:
                 # It was cancelled, or taken away, before its turn came.
@@ -84,13 +85,24 @@ def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> 
                 task=declaration.name,
             ):
                 try:
-                    is_last = attempt is held[-1][0]
-                    _run_attempt(connection, declaration, body, attempt, stop, waits=is_last or _commits_wait())
+                    waits = position == len(held) - 1 or _has_to_wait(declaration, attempt)
+                    _run_attempt(connection, declaration, body, attempt, stop, waits=waits)
                 except AttemptFailedError as failure:
                     # The message's other jobs are claimed: they run, whatever became of this one.
                     failures.append(failure)
+                finally:
+                    # Its lease need not be extended any more, though the message goes on.
+                    hold.close()
     if failures:
         raise failures[0]
+
+
+def _has_to_wait(declaration: TaskDeclaration, attempt: Attempt) -> bool:
+    """Return whether a finish that a crash takes back could not be followed by another attempt that is like it.
+
+    The reaper takes the first of a bundle that is `running` for the one that ran: it would count as a try, and as lost.
+    """
+    return _commits_wait() or attempt.number >= min(attempt.max_attempts, declaration.retry.max_lost)
 
 
 @cache

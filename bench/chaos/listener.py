@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -28,13 +29,14 @@ class Listener:
     def listening(self) -> Iterator[None]:
         """Ask tenant after tenant while the block runs."""
         over = threading.Event()
-        asking = threading.Thread(target=self._run, args=(over,), name="listener")
-        asking.start()
-        try:
-            yield
-        finally:
-            over.set()
-            asking.join()
+        with ThreadPoolExecutor(1, thread_name_prefix="listener") as threads:
+            asking = threads.submit(self._run, over)
+            try:
+                yield
+            finally:
+                over.set()
+            # An answer that nobody expected ends the run rather than the listening.
+            asking.result()
 
     def _run(self, over: threading.Event) -> None:
         tenant = 0

@@ -125,8 +125,7 @@ class Partywall:
         if self._database.ask("select to_regclass('partywall.attempts')")[0][0] is not None:
             for outcome, count in self._database.ask("select outcome, count(*) from partywall.attempts group by 1"):
                 counts[f"attempts_{outcome}"] = count
-        (shared,) = self._database.ask(_SHARED)
-        counts["jobs_that_shared_a_message"] = shared.jobs
+            ((counts["jobs_that_shared_a_message"],),) = self._database.ask(_SHARED)
         return counts
 
     def _answers(self) -> bool:

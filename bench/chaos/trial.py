@@ -126,7 +126,7 @@ class _Trial:
             **self.system.refusals(self.crew),
             "asked_again": producer.unanswered,
             "never_accepted": producer.given_up,
-            "told_succeeded": len(listener.told),
+            "told_over_accepted": len(listener.told) / max(1, len(producer.accepted)),
             "effects_amid_faults": amid,
             "seconds_to_drain": drained,
             "faults": sum(record.hit is not None for record in self.faults.records),

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from bench.fairness import changes, dispatching, flood, memory, shares
+from bench.fairness import changes, dispatching, flood, memory, shares, spread
 from bench.fairness.sizes import Sizes
 from bench.progress import say
 from bench.report import report
@@ -16,6 +16,7 @@ PARTS: Final[Mapping[str, Callable[[Sizes], tuple[dict[str, float], list[dict[st
     "flood": flood.measure,
     "equal": shares.measure_equal,
     "weights": shares.measure_weights,
+    "spread": spread.measure,
     "changes": changes.measure,
     "dispatch": dispatching.measure,
     "memory": memory.measure,

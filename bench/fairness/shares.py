@@ -52,7 +52,7 @@ def measure_weights(sizes: Sizes) -> tuple[dict[str, float], list[dict[str, Any]
 
     total = sum(WEIGHTS)
     done = _watch(len(WEIGHTS), [sizes.weighted_jobs] * len(WEIGHTS), sizes.watch_seconds, weigh)
-    counted = Counter(tenant for tenant, _ in _while_all_wait(done, len(WEIGHTS)))
+    counted = Counter(tenant for tenant, _ in while_all_wait(done, len(WEIGHTS)))
     shares = {tenant: counted[tenant] / counted.total() for tenant in range(len(WEIGHTS))}
     off = {tenant: shares[tenant] / (weight / total) - 1 for tenant, weight in enumerate(WEIGHTS)}
     say(f"shares {', '.join(f'{share:.3f}' for share in shares.values())} of {counted.total()} jobs")
@@ -76,19 +76,24 @@ def _watch(tenants: int, backlogs: Sequence[int], seconds: float, prepare: Calla
         # One tenant after the other: who serves in the order of arrival serves one tenant alone.
         for tenant, backlog in enumerate(backlogs):
             system.pile_up(tenant, backlog, first=tenant * SPACING)
-        with system.running():
-            system.marks.wait_for(1, timeout_seconds=FLOWING_SECONDS)
-            over_at = time.monotonic() + WARM_UP_SECONDS + seconds
-            wait_until(
-                lambda: time.monotonic() > over_at or system.marks.count() >= sum(backlogs),
-                timeout_seconds=seconds + 10 * FLOWING_SECONDS,
-                look_seconds=STEP_SECONDS / 2,
-                what="the time is over",
-            )
-        return [(number // SPACING, moment) for number, moment in system.marks.numbers()]
+        return watch(system, jobs=sum(backlogs), seconds=seconds)
 
 
-def _while_all_wait(done: Done, tenants: int) -> Done:
+def watch(system: Partywall, *, jobs: int, seconds: float) -> Done:
+    """Run a system until so many jobs are done, or for so long; return what was."""
+    with system.running():
+        system.marks.wait_for(1, timeout_seconds=FLOWING_SECONDS)
+        over_at = time.monotonic() + WARM_UP_SECONDS + seconds
+        wait_until(
+            lambda: time.monotonic() > over_at or system.marks.count() >= jobs,
+            timeout_seconds=seconds + 10 * FLOWING_SECONDS,
+            look_seconds=STEP_SECONDS / 2,
+            what="the time is over",
+        )
+    return [(number // SPACING, moment) for number, moment in system.marks.numbers()]
+
+
+def while_all_wait(done: Done, tenants: int) -> Done:
     """Leave out the start, and what was done once the first tenant had nothing more waiting.
 
     A tenant whose last row is not near the end has run out; then the others rightly get more.

@@ -16,6 +16,8 @@ class Sizes:
     equal_tenants: int = 50
     weighted_jobs: int = 10_000
     """The backlog of each of three tenants with weights."""
+    spread_jobs: int = 12_000
+    """The backlog of either tenant, of which one spreads it over twenty tasks and queues."""
     watch_seconds: float = 25.0
     """How long shares are watched."""
     window_seconds: float = 10.0

@@ -26,7 +26,8 @@ _PILE_UP = text("""
     cross join lateral partywall.enqueue_many((
         select jsonb_agg(
             jsonb_build_object(
-                'task_name', cast(:task as text), 'queue', cast(:queue as text),
+                'task_name', (cast(:tasks as text[]))[1 + number / 50 % cardinality(cast(:tasks as text[]))],
+                'queue', (cast(:queues as text[]))[1 + number / 50 % cardinality(cast(:tasks as text[]))],
                 'max_attempts', cast(:max_attempts as integer),
                 'payload', jsonb_build_object('number', number, 'milliseconds', cast(:milliseconds as integer))
             )
@@ -64,12 +65,18 @@ class Partywall:
             with tenant_session(self._contexts[tenant], role=Role.API) as session:
                 producing.enqueue_many(session, TASK, map(_payload, its))
 
-    def pile_up(self, tenant: int, count: int, *, first: int = 0, milliseconds: int = 0) -> None:
-        """Accept `count` jobs of a tenant, numbered from `first`, that the database makes up: a backlog of any size."""
-        declaration = registry.declaration(TASK)
+    def pile_up(
+        self, tenant: int, count: int, *, first: int = 0, milliseconds: int = 0, tasks: Sequence[str] = (TASK,)
+    ) -> None:
+        """Accept `count` jobs of a tenant, numbered from `first`, that the database makes up: a backlog of any size.
+
+        Fifty of one of the tasks follow fifty of another.
+        """
+        declarations = [registry.declaration(name) for name in tasks]
         values = {
-            "task": TASK, "queue": declaration.queue, "max_attempts": declaration.max_attempts, "first": first,
-            "last": first + count - 1, "milliseconds": milliseconds,
+            "tasks": list(tasks), "queues": [each.queue for each in declarations],
+            "max_attempts": declarations[0].max_attempts, "first": first, "last": first + count - 1,
+            "milliseconds": milliseconds,
         }  # fmt: skip
         with tenant_session(self._contexts[tenant], role=Role.API) as session:
             session.execute(_PILE_UP, values)

@@ -33,7 +33,7 @@ class Sizes:
     rounds: int = 5
     seconds: float = 5.0
     """About how long a system's turn takes; its backlog follows from how fast it was in a turn that does not count."""
-    first_jobs: int = 400
+    first_jobs: int = 1500
     """The backlog of that turn."""
     singles: int = 50
     """In each turn, jobs that are accepted one by one, and as many that run one at a time."""

@@ -38,6 +38,10 @@ begin
         return;
     end if;
     perform partywall_private.require_active_tenant(claim.tenant, runs_for_deleted);
+    -- An attempt's number is never given twice: no crash may take this back, whatever the login's settings say.
+    if current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
 
     return query
         with claimed as (

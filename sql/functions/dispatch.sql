@@ -35,7 +35,7 @@ declare
     at_broker    record;
     resent       integer;
     room         integer;
-    share        float8;
+    shortened_to float8;
 begin
     -- Whatever a crash takes back of this was not claimed: claims wait for the disk, and for what lies before them.
     -- What is sent for it finds no job of its nonce.
@@ -61,7 +61,7 @@ begin
 
     -- What is at the broker, and the rest of a message that was begun, is ahead of whoever comes now. While all have a
     -- backlog that is nobody's loss, and work goes on without a gap; while tenants come and go it is kept short.
-    select case when lanes.came_at > now() - interval '1 second' then 0.5 else 1 end into share
+    select case when lanes.came_at > now() - interval '1 second' then 0.5 else 1 end into shortened_to
     from partywall_private.lanes as lanes
     where lanes.lane = from_queues[1];
 
@@ -71,7 +71,7 @@ begin
             select *
             from partywall_private.next_jobs(
                 lane, clock, from_queues, known_tasks, room, (in_flight_spare - at_broker.jobs)::integer,
-                share * in_flight_seconds - at_broker.seconds, bundle_limit, share * bundle_seconds
+                shortened_to * in_flight_seconds - at_broker.seconds, bundle_limit, shortened_to * bundle_seconds
             );
         clock_before := clock;
         select lanes.virtual_time into clock from partywall_private.lanes as lanes where lanes.lane = from_queues[1];

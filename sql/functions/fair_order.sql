@@ -223,6 +223,8 @@ begin
     update partywall_private.lanes as lanes
     set came_at = now()
     where lanes.lane = in_lane
+      -- Whoever was told of. A look at everything finds, again and again, a tenant that has nothing we may start.
+      and arrivals is not null
       and exists (
           select 1
           from put_in_order as come
@@ -231,6 +233,7 @@ begin
               and come.tenant_id = before.tenant_id
           -- Who only waited for its rate was there all the while.
           where before.not_before is null
+             or before.not_before < now() - interval '1 second'
       )
       and exists (
           select 1 from partywall_private.turns as others where others.lane = in_lane and others.waiting

@@ -19,10 +19,12 @@ WRITERS = ("walwriter", "background writer", "checkpointer")
 
 
 def _start_no_vacuum(cluster: Cluster) -> None:
-    """Let PostgreSQL start no vacuum by itself."""
+    """Return when PostgreSQL starts no vacuum by itself any more, and none is left."""
     with psycopg.connect(cluster.admin_url, autocommit=True) as connection:
         connection.execute("alter system set autovacuum = off")
         connection.execute("select pg_reload_conf()")
+        vacuums = "select from pg_stat_activity where backend_type like 'autovacuum%'"
+        wait_until(lambda: not connection.execute(vacuums).fetchall(), timeout_seconds=60)
 
 
 class Crashing:

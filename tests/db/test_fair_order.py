@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 import psycopg
 import pytest
@@ -223,48 +224,59 @@ def in_one_message(sent: Sequence[Dispatched], tenant: TestTenant) -> int:
     return max(Counter(message.nonce for message in sent if message.tenant_id == tenant.id).values())
 
 
-def dispatch_short_ones(batch_limit: int = 12) -> list[Dispatched]:
-    return dispatch_all(batch_limit=batch_limit, bundle_limit=100, bundle_seconds=0.02)
+def dispatch_short_ones(batch_limit: int = 12, **more: Any) -> list[Dispatched]:
+    return dispatch_all(batch_limit=batch_limit, bundle_limit=100, bundle_seconds=0.02, **more)
 
 
 def test_while_tenants_come_and_go_messages_are_half_as_long(
-    database: Database, acme: TestTenant, zeta: TestTenant
+    database: Database, heard: Callable[[], list[str]], acme: TestTenant, zeta: TestTenant
 ) -> None:
     takes(database, SHORT, 0.002)
     backlog(acme, 60, task_name=SHORT)
 
-    assert in_one_message(dispatch_short_ones(), acme) == 10
+    assert in_one_message(dispatch_short_ones(arrivals=heard()), acme) == 10
     backlog(zeta, 1, task_name=SHORT)
-    assert in_one_message(dispatch_short_ones(), acme) == 5
+    assert in_one_message(dispatch_short_ones(arrivals=heard()), acme) == 5
     assert in_one_message(dispatch_short_ones(), acme) == 5
     database.do("update partywall_private.lanes set came_at = came_at - interval '1 second'")
     assert in_one_message(dispatch_short_ones(), acme) == 10
 
 
 def test_while_tenants_come_and_go_half_as_much_is_at_the_broker(
-    database: Database, acme: TestTenant, zeta: TestTenant
+    database: Database, heard: Callable[[], list[str]], acme: TestTenant, zeta: TestTenant
 ) -> None:
     takes(database, TASK, 0.02)
     backlog(acme, 20)
     dispatch_all(batch_limit=1)
     backlog(zeta, 1)
 
-    sent = dispatch_all(in_flight_spare=2, in_flight_seconds=0.2)
+    sent = dispatch_all(in_flight_spare=2, in_flight_seconds=0.2, arrivals=heard())
     assert 1 + len(sent) == 5
 
 
-def test_tenants_that_come_to_an_empty_order_are_in_nobodys_way(
+def test_a_tenant_that_has_nothing_we_may_start_does_not_come_and_go(
     database: Database, acme: TestTenant, zeta: TestTenant
+) -> None:
+    takes(database, SHORT, 0.002)
+    backlog(acme, 60, task_name=SHORT)
+    dispatch_short_ones(known_tasks=[SHORT])
+    backlog(zeta, 1, task_name="notes.unknown")
+
+    assert [in_one_message(dispatch_short_ones(known_tasks=[SHORT]), acme) for _ in range(3)] == [10, 10, 10]
+
+
+def test_tenants_that_come_to_an_empty_order_are_in_nobodys_way(
+    database: Database, heard: Callable[[], list[str]], acme: TestTenant, zeta: TestTenant
 ) -> None:
     takes(database, SHORT, 0.002)
     backlog(acme, 20, task_name=SHORT)
     backlog(zeta, 20, task_name=SHORT)
 
-    assert in_one_message(dispatch_short_ones(), acme) == 10
+    assert in_one_message(dispatch_short_ones(arrivals=heard()), acme) == 10
 
 
 def test_a_tenant_that_waited_for_its_rate_has_not_come_anew(
-    database: Database, acme: TestTenant, zeta: TestTenant
+    database: Database, heard: Callable[[], list[str]], acme: TestTenant, zeta: TestTenant
 ) -> None:
     takes(database, SHORT, 0.002)
     limit(zeta, rate=1, burst=1)
@@ -274,7 +286,7 @@ def test_a_tenant_that_waited_for_its_rate_has_not_come_anew(
     database.do("update partywall_private.buckets set filled_at = filled_at - interval '1 second'")
     database.do("update partywall_private.turns set not_before = now() where not_before is not null")
 
-    sent = dispatch_short_ones(batch_limit=20)
+    sent = dispatch_short_ones(batch_limit=20, arrivals=heard())
     assert (shares(sent)["zeta"], in_one_message(sent, acme)) == (1, 10)
 
 

@@ -62,7 +62,7 @@ EXECUTE: Mapping[str, set[str]] = {
     "tenants_top": {"operator"},
     "undo_dispatch": {"dispatcher"},
     "uuid7": {"PUBLIC"},
-    "wait_for_disk": {"api", "operator"},
+    "wait_for_disk": {"api", "operator", "worker"},
     "waiting_on": {"api", "operator"},
     "workers_overview": {"operator"},
 }

@@ -1,23 +1,33 @@
 """Commits that do not wait for the disk: what a crash takes back nobody was told, and it is taken back whole."""
 
 import asyncio
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
+from cli.database import operator_connection
+from cli.jobs import find_job
 from db import attempts, jobs
 from db import session as sessions
 from db.attempts import Attempt
 from db.engine import dispose_async_engines
+from db.errors import JobOverError
 from db.roles import Role
 from db.session import async_tenant_session, tenant_session
+from db.steering import cancel_job
 from tests.databases import TestTenant, in_use_by, make_tenant
 from tests.db.crashing import Crashing
 from tests.db.work import WRITE, body_of, claim_of, dispatch_all, effects, enqueue_one, start_one
+
+_numbers = itertools.count()
 
 Tell = Callable[[TestTenant, UUID], str]
 
@@ -32,12 +42,12 @@ def crashing() -> Iterator[Crashing]:
 
 
 @pytest.fixture
-def tenant(crashing: Crashing, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[TestTenant]:
+def tenant(crashing: Crashing, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestTenant]:
     """A tenant of the test's own, in the database that every role's setting points at."""
     with in_use_by(monkeypatch, crashing.database):
         crashing.database.do("delete from app.notes")
         crashing.database.do("delete from partywall.jobs")
-        yield make_tenant(f"tenant-{abs(hash(request.node.name)) % 10**9}")
+        yield make_tenant(f"tenant-{next(_numbers)}")
 
 
 def end(attempt: Attempt, *, waits: bool) -> None:
@@ -96,10 +106,39 @@ def told_on_the_loop(tenant: TestTenant, job_id: UUID) -> str:
     return asyncio.run(tell())
 
 
+def told_by_a_refusal(role: Role) -> Tell:
+    def tell(tenant: TestTenant, job_id: UUID) -> str:
+        with pytest.raises(JobOverError) as told, tenant_session(tenant.context, role=role) as session:
+            cancel_job(session, job_id, reason=None)
+        return str(told.value.facts["state"])
+
+    return tell
+
+
+def told_by_a_refusal_on_the_loop(tenant: TestTenant, job_id: UUID) -> str:
+    async def tell() -> str:
+        with pytest.raises(JobOverError) as told:
+            async with async_tenant_session(tenant.context, role=Role.API) as session:
+                await session.run_sync(partial(cancel_job, job_id=job_id, reason=None))
+        await dispose_async_engines()
+        return str(told.value.facts["state"])
+
+    return asyncio.run(tell())
+
+
+def told_by_a_command(tenant: TestTenant, job_id: UUID) -> str:
+    with operator_connection() as connection:
+        return find_job(connection, job_id).state
+
+
 TELLERS: Final = {
     "the API": told_by(Role.API),
     "the API on its loop": told_on_the_loop,
     "the operator": told_by(Role.OPERATOR),
+    "a refusal of the API": told_by_a_refusal(Role.API),
+    "a refusal of the API on its loop": told_by_a_refusal_on_the_loop,
+    "a refusal of the command line": told_by_a_refusal(Role.OPERATOR),
+    "a command": told_by_a_command,
 }
 
 
@@ -145,6 +184,27 @@ def test_a_claim_stays_and_with_it_what_was_dispatched(crashing: Crashing, tenan
         (attempt,) = claim_of(sent)
 
     assert found(crashing, attempt.job_id) == ("running", 0)
+
+
+def test_a_claim_stays_whatever_the_logins_settings_say(crashing: Crashing, tenant: TestTenant) -> None:
+    job_id = enqueue_one(tenant)
+    (sent,) = dispatch_all()
+    crashing.database.do("alter role partywall_worker set synchronous_commit = off")
+    try:
+        with crashing.crash():
+            assert len(claim_of(sent)) == 1
+    finally:
+        crashing.database.do("alter role partywall_worker reset synchronous_commit")
+
+    assert found(crashing, job_id) == ("running", 0)
+
+
+def test_the_commit_of_a_failed_transaction_raises_nothing_of_its_own(tenant: TestTenant) -> None:
+    with tenant_session(tenant.context, role=Role.API) as session:
+        with pytest.raises(ProgrammingError):
+            session.execute(text("select * from partywall.nothing"))
+        driver: Any = session.connection().connection.driver_connection
+        driver.commit()
 
 
 def test_reading_writes_nothing_where_nothing_is_underway(crashing: Crashing, tenant: TestTenant) -> None:

@@ -1,5 +1,6 @@
 """Running jobs in this process: everything a worker does, except receive the message from a broker."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from celery import current_app
@@ -34,11 +35,22 @@ def run_ready() -> None:
             continue
 
 
+def run_bundle(tenant: TestTenant, sent: Sequence[Dispatched]) -> list[JobRow]:
+    """Run jobs that share a message; return them as they are afterwards."""
+    (nonce,) = {each.nonce for each in sent}
+    job_ids = tuple(each.job_id for each in sent)
+    _run(sent[0].task_name, JobMessage(tenant_id=tenant.id, job_ids=job_ids, nonce=nonce))
+    return [job_of(tenant, job_id) for job_id in job_ids]
+
+
 def run_sent(sent: Dispatched) -> None:
     """Run one job as the worker would that gets its message."""
-    message = JobMessage(tenant_id=sent.tenant_id, job_ids=(sent.job_id,), nonce=sent.nonce)
+    _run(sent.task_name, JobMessage(tenant_id=sent.tenant_id, job_ids=(sent.job_id,), nonce=sent.nonce))
+
+
+def _run(task_name: str, message: JobMessage) -> None:
     try:
-        run_message(registry.declaration(sent.task_name), current_app.tasks[sent.task_name].run, message)
+        run_message(registry.declaration(task_name), current_app.tasks[task_name].run, message)
     finally:
         # A process of ours would beat on. This one has another database with the next test.
         stop_heart()

@@ -1,19 +1,22 @@
-"""What a worker says when even the failure cannot be recorded."""
+"""What a worker says when even the failure cannot be recorded, and which of a message's jobs wait for the disk."""
 
 import traceback
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 from sqlalchemy import text
 
+from db import attempts
 from db.roles import Role
 from db.session import tenant_session
-from tasks import Job, producing, task
+from tasks import Job, execution, producing, task
 from tasks.errors import AttemptFailedError
+from tasks.heart import heart
 from tests.databases import Database, TestTenant
 from tests.db.work import dispatch_all
-from tests.tasks.inline import run_sent
+from tests.tasks.inline import run_bundle, run_sent
 
 
 class CardNumber(BaseModel):
@@ -57,3 +60,68 @@ def test_an_attempt_whose_failure_cannot_be_recorded_quotes_nothing(locked: Data
 
     assert "4111" not in "".join(traceback.format_exception(failed.value))
     assert locked.ask("select state from partywall.jobs") == [("running",)]
+
+
+@task("tests.is_tried_twice", max_attempts=2)
+def is_tried_twice(job: Job, payload: CardNumber) -> int:
+    """Return how many attempts its process holds at the moment."""
+    return len(heart()._held)
+
+
+@task("tests.is_tried_once", max_attempts=1)
+def is_tried_once(job: Job, payload: CardNumber) -> None:
+    """Do nothing."""
+
+
+@task("tests.may_be_lost_once", max_attempts=9, max_lost=1)
+def may_be_lost_once(job: Job, payload: CardNumber) -> None:
+    """Do nothing."""
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
+    """Of each finish, whether it waited for the disk."""
+    said: list[bool] = []
+    finish = attempts.finish
+
+    def spy(*given: Any, waits: bool = True, **named: Any) -> None:
+        said.append(waits)
+        finish(*given, waits=waits, **named)
+
+    monkeypatch.setattr(attempts, "finish", spy)
+    execution._commits_wait.cache_clear()
+    yield said
+    execution._commits_wait.cache_clear()
+
+
+def run_three(tenant: TestTenant, task_name: str) -> list[Any]:
+    """Run three jobs that share a message; return their results."""
+    with tenant_session(tenant.context, role=Role.API) as session:
+        producing.enqueue_many(session, task_name, [{"number": "1"}] * 3)
+    return [job.result for job in run_bundle(tenant, dispatch_all(bundle_limit=3, bundle_seconds=60))]
+
+
+def test_only_the_last_of_a_message_waits_for_the_disk(acme: TestTenant, waited: list[bool]) -> None:
+    run_three(acme, "tests.is_tried_twice")
+
+    assert waited == [False, False, True]
+
+
+def test_all_wait_where_the_settings_say_so(
+    acme: TestTenant, waited: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARTYWALL_COMMITS_WAIT", "true")
+    run_three(acme, "tests.is_tried_twice")
+
+    assert waited == [True, True, True]
+
+
+@pytest.mark.parametrize("task_name", ["tests.is_tried_once", "tests.may_be_lost_once"])
+def test_what_could_not_be_tried_again_waits(task_name: str, acme: TestTenant, waited: list[bool]) -> None:
+    run_three(acme, task_name)
+
+    assert waited == [True, True, True]
+
+
+def test_the_lease_of_what_has_ended_is_extended_no_more(acme: TestTenant) -> None:
+    assert run_three(acme, "tests.is_tried_twice") == [3, 2, 1]
