@@ -6,19 +6,21 @@ from typing import Any
 
 from bench.fairness.shares import SPACING, watch, while_all_wait
 from bench.fairness.sizes import Sizes
-from bench.load import spread_tasks
 from bench.load.partywall import TASK, Partywall
 from bench.load.site import TASKS, running_site
+from bench.load.tasks import SPREAD
 from bench.progress import say
+
+SPREAD_TASKS = "bench.load.spread_tasks"
 
 
 def measure(sizes: Sizes) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """Return how many times its half the one that spreads gets while both have a backlog."""
-    ways = {"one task": [TASK], "twenty tasks and queues": list(spread_tasks.QUEUES)}
+    ways = {"one task": [TASK], "twenty tasks and queues": list(SPREAD)}
     with running_site() as site:
         os.environ |= {
-            "PARTYWALL_TASK_MODULES": f"{TASKS},{spread_tasks.NAME}",
-            "PARTYWALL_QUEUES": ",".join(["default", *spread_tasks.QUEUES.values()]),
+            "PARTYWALL_TASK_MODULES": f"{TASKS},{SPREAD_TASKS}",
+            "PARTYWALL_QUEUES": ",".join(["default", *SPREAD.values()]),
         }
         system = Partywall(site, tenants=len(ways))
         for tenant, names in enumerate(ways.values()):

@@ -2,11 +2,15 @@
 
 import time
 from datetime import UTC, datetime
+from typing import Final
 
 from pydantic import BaseModel
 from sqlalchemy import text
 
 from tasks import Job, task
+
+SPREAD: Final = {f"bench.mark_{number}": f"bench-{number}" for number in range(20)}
+"""By name, the queues of the tasks that `bench.load.spread_tasks` declares besides."""
 
 _WRITE = text("insert into app.bench_marks (tenant_id, number, started_at) values (:tenant, :number, :started_at)")
 

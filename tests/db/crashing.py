@@ -1,6 +1,5 @@
 """A PostgreSQL that crashes when a test says so, and writes nothing to its disk before that by itself."""
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,10 +53,9 @@ class Crashing:
         finally:
             dispose_engines()
             # The server takes the death of any of its processes for a crash: it ends all of them, forgets its memory
-            # and recovers from its log.
-            writers[0].send_signal(signal.SIGKILL)
-            for writer in writers[1:]:
-                writer.resume()
+            # and recovers from its log. None of these may go on meanwhile.
+            for writer in writers:
+                writer.kill()
         wait_until(lambda: not any(each.is_running() for each in writers), timeout_seconds=30)
         wait_until(self._cluster.server.accepts_connections, timeout_seconds=30)
 
