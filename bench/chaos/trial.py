@@ -126,6 +126,7 @@ class _Trial:
             **self.system.refusals(self.crew),
             "asked_again": producer.unanswered,
             "never_accepted": producer.given_up,
+            "reads_without_an_answer": listener.unanswered,
             "told_over_accepted": len(listener.told) / max(1, len(producer.accepted)),
             "effects_amid_faults": amid,
             "seconds_to_drain": drained,

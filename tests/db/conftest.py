@@ -2,10 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import event
 
@@ -111,3 +112,11 @@ def sql_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(sql_files.ROOT, copied)
     monkeypatch.setattr(sql_files, "ROOT", copied)
     return copied
+
+
+@pytest.fixture
+def heard(database: Database) -> Iterator[Callable[[], list[str]]]:
+    """A function that returns what the dispatcher was notified of."""
+    with psycopg.connect(database.url(Role.DISPATCHER), autocommit=True) as listening:
+        listening.execute("listen partywall_jobs")
+        yield lambda: [each.payload for each in listening.notifies(timeout=0.2)]

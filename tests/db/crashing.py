@@ -61,6 +61,17 @@ class Crashing:
 
     def _writers(self) -> list[psutil.Process]:
         postmaster = psutil.Process(int((self._cluster.server.data_dir / "postmaster.pid").read_text().split()[0]))
-        found = [each for each in postmaster.children() if any(name in " ".join(each.cmdline()) for name in WRITERS)]
-        assert len(found) == len(WRITERS)
-        return found
+
+        def started() -> list[psutil.Process]:
+            found = list(filter(_writes, postmaster.children()))
+            return found if len(found) == len(WRITERS) else []
+
+        return wait_until(started, timeout_seconds=30, what="all that write by themselves have started")
+
+
+def _writes(process: psutil.Process) -> bool:
+    try:
+        command = " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False  # a session that ended just now
+    return any(name in command for name in WRITERS)

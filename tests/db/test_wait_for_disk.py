@@ -15,13 +15,13 @@ from sqlalchemy.exc import ProgrammingError
 
 from cli.database import operator_connection
 from cli.jobs import find_job
-from db import attempts, jobs
+from db import attempts, calls, jobs
 from db import session as sessions
 from db.attempts import Attempt
 from db.engine import dispose_async_engines
 from db.errors import JobOverError
 from db.roles import Role
-from db.session import async_tenant_session, tenant_session
+from db.session import async_tenant_session, become, platform_connection, tenant_session
 from db.steering import cancel_job
 from tests.databases import TestTenant, in_use_by, make_tenant
 from tests.db.crashing import Crashing
@@ -131,6 +131,15 @@ def told_by_a_command(tenant: TestTenant, job_id: UUID) -> str:
         return find_job(connection, job_id).state
 
 
+def told_by_a_call(tenant: TestTenant, job_id: UUID) -> str:
+    with platform_connection(Role.WORKER) as connection:
+        become(connection, tenant.context)
+        calls.fence(connection)
+        kept = connection.execute(text("select count(*) from app.notes")).scalar_one()
+        connection.commit()
+    return "succeeded" if kept else "running"
+
+
 TELLERS: Final = {
     "the API": told_by(Role.API),
     "the API on its loop": told_on_the_loop,
@@ -139,6 +148,7 @@ TELLERS: Final = {
     "a refusal of the API on its loop": told_by_a_refusal_on_the_loop,
     "a refusal of the command line": told_by_a_refusal(Role.OPERATOR),
     "a command": told_by_a_command,
+    "the result of a call": told_by_a_call,
 }
 
 
@@ -157,6 +167,7 @@ def test_a_teller_that_does_not_wait_would_be_seen(
     crashing: Crashing, tenant: TestTenant, who: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "_WAIT_FOR_DISK", ("select 1", ()))
+    monkeypatch.setattr(calls, "_STILL_THERE", ("select partywall.current_tenant_id()", ()))
     attempt = start_one(tenant)
     with crashing.crash():
         end(attempt, waits=False)
