@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
+from db.cleaning import clean_behind
 from db.context import TenantContext
 from db.engine import FENCE
 from db.errors import PartywallError
@@ -140,18 +141,21 @@ _FINISH = "select partywall.finish($1)"
 _FINISH_WITHOUT_WAITING = f"{_FINISH}, pg_catalog.set_config('synchronous_commit', 'off', true)"
 
 
-def finish(connection: Connection, *, result: Any | None, waits: bool = True) -> None:
+def finish(connection: Connection, *, result: Any | None, waits: bool = True, is_last: bool = True) -> None:
     """Commit the body's effects and the success of its attempt, in one transaction and one round trip.
 
     Without `waits` the disk is not waited for: until a later commit has, a crash of PostgreSQL takes back both, and the
-    job runs again. See `partywall.wait_for_disk()` for who may not be told before.
+    job runs again. See `partywall.wait_for_disk()` for who may not be told before. The session is cleaned on the way:
+    for the pool, or where this is not the last job of its message, for the next one.
 
     Raises:
         LeaseLostError: nothing was kept.
     """
     if not connection.in_transaction():
         connection.begin()
-    _driver(connection).fence = (_FINISH if waits else _FINISH_WITHOUT_WAITING, (json.dumps(result),))
+    driver = _driver(connection)
+    driver.fence = (_FINISH if waits else _FINISH_WITHOUT_WAITING, (json.dumps(result),))
+    clean_behind(driver, is_last=is_last)
     connection.commit()
 
 

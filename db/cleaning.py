@@ -9,8 +9,34 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, PoolResetState
 
 from db.liveness import is_settled
+from db.round_trip import Statement
 
 log = logging.getLogger(__name__)
+
+
+Statements = tuple[Statement, ...]
+
+DISCARD_ALL: Final[Statements] = (("discard all", ()),)
+_RINSE: Final[Statements] = (
+    ("close all", ()),
+    ("reset session authorization", ()),
+    ("reset all", ()),
+    ("deallocate all", ()),
+    ("unlisten *", ()),
+    ("select pg_catalog.pg_advisory_unlock_all()", ()),
+    ("discard sequences", ()),
+    ("discard temp", ()),
+)
+"""DISCARD ALL, statement by statement, but for the plans."""
+_RINSE_PLANS: Final[Statements] = (*_RINSE, ("discard plans", ()))
+
+
+def clean_behind(driver: Any, *, is_last: bool) -> None:
+    """Let the session be cleaned in the round trip of the COMMIT that comes next: for the pool, or for a rinse.
+
+    Whoever cleans it afterwards sees that it is done, unless the session was spoken through since.
+    """
+    driver.behind = DISCARD_ALL if is_last else _rinse_of(driver)
 
 
 def on_reset(dbapi_connection: Any, record: ConnectionPoolEntry, state: PoolResetState) -> None:
@@ -18,31 +44,13 @@ def on_reset(dbapi_connection: Any, record: ConnectionPoolEntry, state: PoolRese
     if state.terminate_only or not state.asyncio_safe:
         # About to be closed, which forgets more than any reset.
         return
-    record.driver_connection.forget()  # type: ignore[union-attr]
-    if not is_settled(record.driver_connection):
+    driver: Any = record.driver_connection
+    driver.forget()
+    if not is_settled(driver):
         record.invalidate()
         return
-    _clean(dbapi_connection, record.driver_connection, "discard all")
-    record.driver_connection.changed_settings = False  # type: ignore[union-attr]
-
-
-def _clean(dbapi_connection: Any, driver: Any, statement: str) -> None:
-    dbapi_connection.rollback()
-    cursor = dbapi_connection.cursor()
-    try:
-        cursor.execute(statement)
-    finally:
-        cursor.close()
-    # What was sent to a LISTEN of this user is not for the next one.
-    driver._notifies_backlog.clear()
-
-
-_RINSE: Final = (
-    "close all; reset session authorization; reset all; deallocate all; unlisten *; "
-    "select pg_catalog.pg_advisory_unlock_all(); discard sequences; discard temp"
-)
-"""DISCARD ALL, statement by statement, but for the plans."""
-_RINSE_PLANS: Final = f"{_RINSE}; discard plans"
+    _clean(dbapi_connection, driver, DISCARD_ALL)
+    driver.changed_settings = False
 
 
 def rinse(pooled: PoolProxiedConnection) -> bool:
@@ -50,11 +58,11 @@ def rinse(pooled: PoolProxiedConnection) -> bool:
     if not pooled.is_valid or pooled.is_detached:
         return False
     driver: Any = pooled.driver_connection
-    statement = _RINSE_PLANS if driver.changed_settings else _RINSE
+    statements = _rinse_of(driver)
     driver.forget()
     try:
         if is_settled(driver):
-            _clean(pooled.dbapi_connection, driver, statement)
+            _clean(pooled.dbapi_connection, driver, statements)
             # In a transaction, unlike DISCARD ALL, it passes too, and would be undone with it.
             if driver.autocommit and driver.info.transaction_status == TransactionStatus.IDLE:
                 driver.changed_settings = False
@@ -67,3 +75,23 @@ def rinse(pooled: PoolProxiedConnection) -> bool:
         log.warning("session not rinsed: %s", type(error).__name__)
     pooled.invalidate()
     return False
+
+
+def _rinse_of(driver: Any) -> Statements:
+    return _RINSE_PLANS if driver.changed_settings else _RINSE
+
+
+def _clean(dbapi_connection: Any, driver: Any, statements: Statements) -> None:
+    dbapi_connection.rollback()
+    if driver.done_behind != statements:
+        _send_to_clean(dbapi_connection, "; ".join(sql for sql, _ in statements))
+    # What was sent to a LISTEN of this user is not for the next one.
+    driver._notifies_backlog.clear()
+
+
+def _send_to_clean(dbapi_connection: Any, statements: str) -> None:
+    cursor = dbapi_connection.cursor()
+    try:
+        cursor.execute(statements)
+    finally:
+        cursor.close()

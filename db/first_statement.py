@@ -32,11 +32,11 @@ def _in_round_trip(cursor: Any, query: Any, params: Params | None, binary: bool 
     # Forced, because with nothing bound psycopg takes the simple protocol, which no pipeline carries.
     send = partial(cursor._execute_send, converted, force_extended=True, binary=binary)
     try:
-        results = yield from round_trip(connection.pgconn, connection.opening, send)
+        answer = yield from round_trip(connection.pgconn, connection.opening, send)
     finally:
         connection.opening = ()
-    cursor._check_results(results)
-    cursor._set_results(results)
+    cursor._check_results(answer.last)
+    cursor._set_results(answer.last)
     cursor._last_query = query
 
 

@@ -1,17 +1,18 @@
-"""What goes ahead of a transaction's first statement, and how it travels: in that statement's pipeline."""
+"""What goes ahead of a transaction's first statement and around its COMMIT, and how it travels: in their pipeline."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, cast
 
 import psycopg
-from psycopg.abc import Params, QueryNoTemplate
+from psycopg.abc import Params, PQGen, QueryNoTemplate
 from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGconn
 
 from db.errors import ForeignConnectionError
 from db.owner import Owner
-from db.round_trip import Statement
+from db.round_trip import COMMIT, Statement, queue, round_trip
 from db.transaction_control import TransactionControlError
 
 Opening = tuple[Statement, ...]
@@ -28,10 +29,28 @@ class Tenanted:
     """Sent ahead of this transaction's COMMIT, in its round trip. When it raises, nothing is committed."""
     closing: Statement | None = None
     """Sent like a fence where there is none, but unlike one it guards nothing: the transaction may end without it."""
+    behind: tuple[Statement, ...] = ()
+    """Sent behind this transaction's COMMIT, in its round trip: what cleans the session."""
+    done_behind: tuple[Statement, ...] = ()
+    """What was done behind a COMMIT, while nothing was said to the server since."""
     changed_settings: bool = False
     """A statement may have changed how what follows is understood and planned, also what PostgreSQL keeps of it."""
     owner: Owner | None = None
     """The body that alone may speak in this transaction. None while it is nobody's."""
+
+    def take_commit(self) -> tuple[Opening, tuple[Statement, ...]] | None:
+        """What goes ahead of this COMMIT and what behind; None where it goes alone, or there is nothing to commit."""
+        opening, last, behind = self.take_opening(), self.take_last(), self.take_behind()
+        if last is not None:
+            # A body that touched no table has not begun yet: its outcome brings BEGIN and context along.
+            return (*opening, last), behind
+        return ((), behind) if behind and self.is_open() else None
+
+    def commit_within(self, ahead: Opening, behind: tuple[Statement, ...]) -> PQGen[None]:
+        """COMMIT with what goes around it, in one round trip."""
+        answer = yield from round_trip(self.pgconn, ahead, partial(queue, self.pgconn, COMMIT), behind)
+        if answer.is_done_behind:
+            self.done_behind = behind
 
     def take_opening(self) -> Opening:
         opening, self.opening = self.opening, ()
@@ -41,12 +60,23 @@ class Tenanted:
         """What goes ahead of this COMMIT: the fence, or the closing of a transaction that has begun and not failed."""
         fence, self.fence = self.fence, None
         closing, self.closing = self.closing, None
-        is_open = self.pgconn.transaction_status == TransactionStatus.INTRANS
-        return fence or (closing if is_open else None)
+        return fence or (closing if self.is_open() else None)
+
+    def has_begun(self) -> bool:
+        """Return whether there is a transaction that could be rolled back."""
+        return self.pgconn.transaction_status != TransactionStatus.IDLE
+
+    def is_open(self) -> bool:
+        """Return whether a transaction has begun and not failed."""
+        return self.pgconn.transaction_status == TransactionStatus.INTRANS
+
+    def take_behind(self) -> tuple[Statement, ...]:
+        behind, self.behind = self.behind, ()
+        return behind
 
     def forget(self) -> None:
         """Drop what was meant for a transaction that will not go on."""
-        self.opening, self.fence, self.closing, self.owner = (), None, None, None
+        self.opening, self.fence, self.closing, self.owner, self.behind = (), None, None, None, ()
 
     def require_owner(self) -> None:
         """Return where the body runs whose transaction this is.

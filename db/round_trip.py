@@ -5,6 +5,7 @@ round trip it saves.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from psycopg.abc import PQGen
@@ -18,7 +19,18 @@ Statement = tuple[str, tuple[str, ...]]
 
 COMMIT: Final[Statement] = ("commit", ())
 
+_DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 _COPY = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What PostgreSQL said to a round trip."""
+
+    last: list[PGresult]
+    """The results of the statement that the others went ahead of and behind."""
+    is_done_behind: bool
+    """Whether all that went behind it was done."""
 
 
 def queue(pgconn: PGconn, statement: Statement) -> None:
@@ -27,20 +39,26 @@ def queue(pgconn: PGconn, statement: Statement) -> None:
     pgconn.send_query_params(sql.encode(), [value.encode() for value in values])
 
 
-def round_trip(pgconn: PGconn, ahead: Sequence[Statement], queue_last: Callable[[], None]) -> PQGen[list[PGresult]]:
-    """Send the statements `ahead` and behind them what `queue_last` queues; return the results of that last one.
+def round_trip(
+    pgconn: PGconn, ahead: Sequence[Statement], queue_last: Callable[[], None], behind: Sequence[Statement] = ()
+) -> PQGen[Answer]:
+    """Send the statements `ahead`, then what `queue_last` queues, and `behind` it what may fail: for after a COMMIT.
 
     The generator may rest between two steps and be driven on later, as a cancelled query needs it. One that is broken
     off for good closes the connection, because nobody could tell any more whose answer comes next.
 
     Raises:
-        psycopg.Error: of the first statement that PostgreSQL refused. It skipped those behind it.
+        psycopg.Error: of the first statement that PostgreSQL refused. It skipped those after it. Of what went `behind`
+            no refusal is raised, because what it follows is done.
     """
+    is_done_behind = False
     try:
         pgconn.enter_pipeline_mode()
         for statement in ahead:
             queue(pgconn, statement)
         queue_last()
+        for statement in behind:
+            queue(pgconn, statement)
         pgconn.pipeline_sync()
         yield from send(pgconn)
 
@@ -49,14 +67,27 @@ def round_trip(pgconn: PGconn, ahead: Sequence[Statement], queue_last: Callable[
             answers.append((yield from fetch_many(pgconn)))
         if any(result.status in _COPY for result in answers[-1]):
             raise NotSupportedError("COPY cannot travel behind another statement: use copy()")
-        yield from fetch_many(pgconn)  # what the sync is answered with
+        is_done_behind = yield from _are_done(pgconn, len(behind))
         if pgconn.status == ConnStatus.OK:
             pgconn.exit_pipeline_mode()
     finally:
         if pgconn.pipeline_status != PipelineStatus.OFF:
             pgconn.finish()
     _raise_refusal(answers, pgconn._encoding)
-    return answers[-1]
+    return Answer(answers[-1], is_done_behind=is_done_behind)
+
+
+def _are_done(pgconn: PGconn, count: int) -> PQGen[bool]:
+    """Read the rest; return whether PostgreSQL did all of so many statements. No refusal is raised, nor a loss."""
+    are_done = True
+    try:
+        for _ in range(count):
+            results = yield from fetch_many(pgconn)
+            are_done = are_done and all(result.status in _DONE for result in results)
+        yield from fetch_many(pgconn)  # what the sync is answered with
+    except OperationalError:
+        return False
+    return are_done
 
 
 def _raise_refusal(answers: Iterable[list[PGresult]], encoding: str) -> None:

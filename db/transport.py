@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, TypeVar
 
 import psycopg
@@ -23,7 +23,6 @@ from db.cursors import AsyncTenantCursor, AsyncTenantServerCursor, TenantCursor,
 from db.keepalive import with_keepalive
 from db.liveness import is_settled
 from db.opening import Tenanted
-from db.round_trip import COMMIT, queue, round_trip
 
 CANCEL_TIMEOUT_SECONDS = 2.0
 
@@ -38,14 +37,13 @@ class TenantConnection(Tenanted, psycopg.Connection[TupleRow]):
     def commit(self) -> None:
         """Commit, if the fence lets it. One round trip, with or without a fence."""
         self.require_owner()
-        opening, last = self.take_opening(), self.take_last()
-        if last is None:
+        around = self.take_commit()
+        if around is None:
             super().commit()
             return
         try:
-            # A body that touched no table has not begun yet: its outcome brings BEGIN and context along.
             with self.lock:
-                self.wait(round_trip(self.pgconn, (*opening, last), partial(queue, self.pgconn, COMMIT)))
+                self.wait(self.commit_within(*around))
         except BaseException:
             # SQLAlchemy takes a COMMIT that failed for the end of the transaction. A fence that fails ends nothing.
             self.rollback()
@@ -54,11 +52,11 @@ class TenantConnection(Tenanted, psycopg.Connection[TupleRow]):
     def rollback(self) -> None:
         """Roll back. A transaction that never spoke is forgotten without a round trip."""
         self.forget()
-        if is_settled(self):
-            super().rollback()
-        else:
+        if not is_settled(self):
             # No statement can follow here. PostgreSQL rolls back what is cut off.
             self.close()
+        elif self.has_begun():
+            super().rollback()
 
     @contextmanager
     def transaction(self, *args: Any, **kwargs: Any) -> Iterator[psycopg.Transaction]:
@@ -73,6 +71,7 @@ class TenantConnection(Tenanted, psycopg.Connection[TupleRow]):
         psycopg does so for Ctrl-C only. A time limit is an exception too, raised by a signal handler, and would leave
         the connection in the middle of an answer: neither usable nor returnable.
         """
+        self.done_behind = ()
         try:
             return super().wait(gen, *args, **kwargs)
         except psycopg.Error:
@@ -108,13 +107,13 @@ class AsyncTenantConnection(Tenanted, psycopg.AsyncConnection[TupleRow]):
         """Commit, if the fence lets it. One round trip, with or without a fence."""
         self.require_owner()
         async with self.turn:
-            opening, last = self.take_opening(), self.take_last()
-            if last is None:
+            around = self.take_commit()
+            if around is None:
                 await super().commit()
                 return
             try:
                 async with self.lock:
-                    await self.wait(round_trip(self.pgconn, (*opening, last), partial(queue, self.pgconn, COMMIT)))
+                    await self.wait(self.commit_within(*around))
             except BaseException:
                 await self._roll_back()
                 raise
@@ -123,6 +122,11 @@ class AsyncTenantConnection(Tenanted, psycopg.AsyncConnection[TupleRow]):
         """Roll back. A transaction that never spoke is forgotten without a round trip."""
         async with self.turn:
             await self._roll_back()
+
+    async def wait(self, gen: PQGen[Result], *args: Any, **kwargs: Any) -> Result:
+        """Drive the protocol."""
+        self.done_behind = ()
+        return await super().wait(gen, *args, **kwargs)
 
     @asynccontextmanager
     async def transaction(self, *args: Any, **kwargs: Any) -> AsyncIterator[psycopg.AsyncTransaction]:
@@ -133,11 +137,11 @@ class AsyncTenantConnection(Tenanted, psycopg.AsyncConnection[TupleRow]):
 
     async def _roll_back(self) -> None:
         self.forget()
-        if is_settled(self):
-            await super().rollback()
-        else:
+        if not is_settled(self):
             # No statement can follow here. PostgreSQL rolls back what is cut off.
             await self.close()
+        elif self.has_begun():
+            await super().rollback()
 
 
 def connect(url: str, *, timeout_seconds: int, application_name: str) -> TenantConnection:

@@ -85,8 +85,8 @@ def _run_jobs(declaration: TaskDeclaration, body: Body, message: JobMessage) -> 
                 task=declaration.name,
             ):
                 try:
-                    waits = position == len(held) - 1 or _has_to_wait(declaration, attempt)
-                    _run_attempt(connection, declaration, body, attempt, stop, waits=waits)
+                    is_last = position == len(held) - 1
+                    _run_attempt(connection, declaration, body, attempt, stop, is_last=is_last)
                 except AttemptFailedError as failure:
                     # The message's other jobs are claimed: they run, whatever became of this one.
                     failures.append(failure)
@@ -129,7 +129,7 @@ def _hand_back(message: JobMessage, job_ids: Sequence[UUID]) -> None:
 
 
 def _run_attempt(
-    connection: Connection, declaration: TaskDeclaration, body: Body, attempt: Attempt, stop: Stop, *, waits: bool
+    connection: Connection, declaration: TaskDeclaration, body: Body, attempt: Attempt, stop: Stop, *, is_last: bool
 ) -> None:
     become(connection, attempt.context)
     attempts.fence(connection)
@@ -139,7 +139,8 @@ def _run_attempt(
         payload = declaration.read_payload(attempt.payload)
         with publishing_as(attempt.context, role=Role.WORKER, label=attempt.tenant_slug):
             result = run_body(declaration, body, job, payload, connection, stop)
-        attempts.finish(connection, result=result, waits=waits)
+        waits = is_last or _has_to_wait(declaration, attempt)
+        attempts.finish(connection, result=result, waits=waits, is_last=is_last)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge: whatever a body raises is recorded here
         _record_failure(connection, declaration, attempt, error, stop)
     else:

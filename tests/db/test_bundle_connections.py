@@ -62,7 +62,7 @@ def test_nothing_that_a_statement_can_leave(name: str, acme: TestTenant) -> None
 
 def test_without_the_rinse_it_would_be_left(acme: TestTenant, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests above can see what they guard against."""
-    monkeypatch.setattr(cleaning, "_RINSE", "select 1")
+    monkeypatch.setattr(cleaning, "_RINSE", (("select 1", ()),))
     with bundle_connections(Role.WORKER) as connections:
         leave(connections.next(), acme, LEFTOVERS["a setting"])
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from bench.counting_proxy import CountingProxy
 from db import attempts, jobs
+from db.bundle_connections import bundle_connections
 from db.credentials import authenticate
 from db.dsn import plain_url
 from db.engine import TENANT, async_engine_for, dispose_async_engines, dispose_engines, engine_for
@@ -23,7 +25,7 @@ from db.session import (
     tenant_session,
 )
 from tests.databases import Database, TestTenant
-from tests.db.work import claim_of, claim_one, dispatch_all, enqueue_one
+from tests.db.work import claim_of, claim_one, dispatch_all, enqueue_one, start_one
 
 pytestmark = pytest.mark.usefixtures("pool_of_one")
 
@@ -157,7 +159,8 @@ def test_a_whole_job_with_one_statement_takes_three(acme: TestTenant, proxy: Cou
         connection.execute(text("select 1"))
     with proxy.counting() as claiming:
         (attempt,) = claim_of(message)
-    with platform_connection(Role.WORKER) as connection:
+    with ExitStack() as stack:
+        connection = stack.enter_context(platform_connection(Role.WORKER))
         become(connection, attempt.context)
         attempts.fence(connection)
 
@@ -165,10 +168,29 @@ def test_a_whole_job_with_one_statement_takes_three(acme: TestTenant, proxy: Cou
             connection.execute(text("select partywall.current_tenant_id()"))
         with proxy.counting() as finishing:
             attempts.finish(connection, result={"rows": 1})
+            # Back to the pool: it was cleaned in the round trip of its COMMIT.
+            stack.close()
 
     # claim_of() gives its connection back: DISCARD ALL is the second.
     assert claiming.count == 1 + 1
     assert (body.count, finishing.count) == (1, 1)
+
+
+def test_a_job_of_a_bundle_takes_two(acme: TestTenant, proxy: CountingProxy) -> None:
+    found = [start_one(acme), start_one(acme)]
+    with bundle_connections(Role.WORKER) as connections:
+        connections.next().execute(text("select 1"))
+        connections.next()
+        with proxy.counting() as trips:
+            for attempt in found:
+                connection = connections.next()
+                become(connection, attempt.context)
+                attempts.fence(connection)
+                connection.execute(text("select partywall.current_tenant_id()"))
+                attempts.finish(connection, result=None, is_last=attempt is found[-1])
+
+    # The first connection that follows none that was finished is rinsed by itself.
+    assert trips.count == 1 + 2 * 2
 
 
 def test_a_whole_async_job_takes_as_many(acme: TestTenant, proxy: CountingProxy) -> None:
