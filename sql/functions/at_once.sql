@@ -17,6 +17,20 @@ begin
 end
 $$;
 
+-- Lets tenants that wait for their rate be looked at by the next dispatch: it may be another, or what was taken for a
+-- start was given back.
+create or replace function partywall_private.look_again(tenants uuid[])
+returns void
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+    update partywall_private.turns as turns
+    set not_before = now()
+    where turns.not_before > now()
+      and turns.tenant_id = any(look_again.tenants)
+$$;
+
 -- Lets the dispatcher look at the tenant anew, whatever it waited for, and lets what no worker has begun wait here
 -- again: it was dispatched by limits that hold no more. Null is nobody.
 create or replace function partywall_private.act_at_once(tenant uuid)
@@ -29,6 +43,7 @@ begin
     if act_at_once.tenant is not null then
         perform partywall_private.hold_dispatch();
         perform partywall_private.undo_dispatches_of(act_at_once.tenant);
+        perform partywall_private.look_again(array[act_at_once.tenant]);
         perform partywall_private.announce(act_at_once.tenant);
     end if;
 end

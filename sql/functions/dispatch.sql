@@ -41,7 +41,8 @@ begin
     -- What is sent for it finds no job of its nonce.
     perform set_config('synchronous_commit', 'off', true);
     clock := partywall_private.lead_lane(from_queues, known_tasks);
-    perform partywall_private.settle(lane, clock);
+    perform partywall_private.settle(lane, from_queues, clock);
+    clock := partywall_private.forgive(lane, clock);
     perform partywall_private.admit(lane, from_queues, arrivals, clock);
 
     return query
@@ -172,8 +173,11 @@ begin
         set tokens = buckets.tokens + back.jobs
         from back
         where buckets.tenant_id = back.tenant_id
+    ),
+    looked_at_again as (
+        select partywall_private.look_again(array_agg(back.tenant_id)) from back
     )
-    select coalesce(sum(back.jobs), 0) into taken_back from back;
+    select coalesce(sum(back.jobs), 0) into taken_back from back, looked_at_again;
     return taken_back;
 end
 $$;

@@ -27,8 +27,8 @@ $$;
 
 -- Puts measured run times in the place of the estimates that tenants were charged, for attempts that are over. A
 -- running attempt that has taken twice its estimate is charged for what it has had by now. What was dispatched and
--- never ran is given back.
-create or replace function partywall_private.settle(in_lane text, clock float8)
+-- never ran is given back. So it is with what was dispatched while these queues were lanes of their own.
+create or replace function partywall_private.settle(in_lane text, from_queues text[], clock float8)
 returns void
 language plpgsql
 volatile
@@ -51,7 +51,7 @@ begin
             end as so_far
         from partywall_private.charges as charges
         left join partywall.jobs as jobs on charges.tenant_id = jobs.tenant_id and charges.job_id = jobs.id
-        where charges.lane = in_lane
+        where charges.lane = any(from_queues)
     ),
     late as (
         update partywall_private.charges as charges
@@ -75,7 +75,7 @@ begin
     ),
     measured as materialized (
         select
-            charged.tenant_id, charged.task_name, charged.weight, charged.seconds,
+            charged.tenant_id, charged.task_name, charged.weight, charged.seconds, attempts.outcome,
             extract(epoch from attempts.ended_at - greatest(
                 attempts.started_at, lag(attempts.ended_at) over (
                     partition by charged.nonce, attempts.started_at order by attempts.ended_at
@@ -94,6 +94,8 @@ begin
         select measured.task_name, measured.tenant_id, avg(measured.took), count(*)
         from measured
         where measured.took is not null
+          -- It was given back without having begun.
+          and measured.outcome <> 'handed_back'
         group by grouping sets ((measured.task_name), (measured.task_name, measured.tenant_id))
         on conflict on constraint run_times_are_one do update
         set seconds = known.seconds + (excluded.seconds - known.seconds) * (1 - power(0.9, excluded.samples)),
@@ -113,15 +115,46 @@ begin
             where charged.so_far > 2 * charged.seconds + 0.2
         ) as each (tenant_id, weight, seconds, took, is_over)
         group by each.tenant_id
+    ),
+    moved as (
+        update partywall_private.turns as turns
+        set virtual_time = greatest(settle.clock, turns.virtual_time + owed.virtual_seconds),
+            used_seconds = turns.used_seconds * exp(extract(epoch from turns.used_at - now()) / 55)
+                + coalesce(owed.seconds, 0),
+            used_at = now()
+        from owed
+        where turns.lane = in_lane
+          and turns.tenant_id = owed.tenant_id
+        returning turns.virtual_time
     )
-    update partywall_private.turns as turns
-    set virtual_time = greatest(settle.clock, turns.virtual_time + owed.virtual_seconds),
-        used_seconds = turns.used_seconds * exp(extract(epoch from turns.used_at - now()) / 55)
-            + coalesce(owed.seconds, 0),
-        used_at = now()
-    from owed
-    where turns.lane = in_lane
-      and turns.tenant_id = owed.tenant_id;
+    update partywall_private.lanes as lanes
+    set furthest = moved.furthest
+    from (select max(moved.virtual_time) as furthest from moved) as moved
+    where lanes.lane = in_lane
+      and lanes.furthest < moved.furthest;
+end
+$$;
+
+-- Returns the lane's clock, moved on to where the furthest tenant is if nobody waits who could start something: what a
+-- tenant had while nobody else wanted it is no debt, however long its jobs take.
+create or replace function partywall_private.forgive(in_lane text, clock float8)
+returns float8
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    moved_to float8;
+begin
+    if exists (select 1 from partywall_private.eligible_turns(in_lane, clock, 1, 1)) then
+        return clock;
+    end if;
+    update partywall_private.lanes as lanes
+    set virtual_time = lanes.furthest
+    where lanes.lane = in_lane
+      and lanes.virtual_time < lanes.furthest
+    returning lanes.virtual_time into moved_to;
+    return coalesce(moved_to, clock);
 end
 $$;
 
@@ -200,12 +233,13 @@ begin
         inner join partywall_private.effective_limits as limits on come.tenant_id = limits.tenant_id
         where limits.status <> 'suspended'
           and limits.flow <> 'paused'
+          -- In the order already, or waiting for its rate.
           and not exists (
               select 1
               from partywall_private.turns as already
               where already.lane = in_lane
                 and already.tenant_id = come.tenant_id
-                and already.waiting
+                and (already.waiting or already.not_before > now())
           )
           and exists (
               select 1

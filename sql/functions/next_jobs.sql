@@ -32,8 +32,10 @@ declare
     -- Some have nothing left, which shows only now. Those at the limit of one task or queue may have nothing to give
     -- either: each of them has something in flight.
     lanes_limit integer := room + 20;
-    -- More jobs than this are not looked at, so that the first bundles of some tenants are found, or the first jobs of all.
+    -- More jobs than this are not looked at, so that the first bundles of some tenants are found, or the first jobs of
+    -- all. The first tenant is looked at as a whole, however many kinds of jobs it has.
     heads_limit constant integer := 2 * room + greatest(room, bundle_limit) + 1;
+    least_reach constant integer := 8;
 begin
     if exists (select 1 from partywall.running_limits) then
         select lanes_limit + count(distinct jobs.tenant_id) into lanes_limit
@@ -130,7 +132,12 @@ begin
             where leaps.queue = any(from_queues)
               and (known_tasks is null or leaps.task_name = any(known_tasks))
         ),
-        -- Tenant after tenant. Of one: enough that the lowest tags are among them, or we stop before; or a bundle.
+        counted as materialized (
+            select kinds.*, count(*) over (partition by kinds.turn) as kinds_of_tenant
+            from kinds
+        ),
+        -- Tenant after tenant. Of one: enough that the lowest tags are among them, or we stop before; or a bundle. Its
+        -- kinds share that: which of them has the tenant's next job shows only when all have been looked into.
         heads as materialized (
             select
                 found.*,
@@ -142,11 +149,14 @@ begin
                 ) as place_in_task
             from (
                 select kinds.*, head.id, head.priority, head.run_at, head.place_in_kind = reach.jobs as is_last
-                from kinds
+                from counted as kinds
                 cross join lateral (
                     select greatest(
                         kinds.breadth, least(bundle_limit, ceil(bundle_seconds / kinds.cost)::integer)
                     )
+                ) as wished (jobs)
+                cross join lateral (
+                    select least(wished.jobs, greatest(least_reach, wished.jobs / kinds.kinds_of_tenant))::integer
                 ) as reach (jobs)
                 cross join lateral (
                     select first.*, row_number() over () as place_in_kind
@@ -165,15 +175,15 @@ begin
                         )
                     ) as first
                 ) as head
-                limit heads_limit
+                limit heads_limit + least_reach * (select max(counted.kinds_of_tenant) from counted)
             ) as found
         ),
-        -- The tenant at which the looking ended, if it did; those after it come later in the order.
+        -- The tenant at which the looking ended, if it did: what was not seen of it may come before what was. Those
+        -- after it come later in the order.
         ended_at as materialized (
-            select
-                case when count(*) = heads_limit then max(heads.turn) end as turn,
-                case when count(*) = heads_limit then max(heads.virtual_time) end as virtual_time
+            select max(heads.turn) as turn, max(heads.virtual_time) as virtual_time
             from heads
+            having count(*) = heads_limit + least_reach * (select max(counted.kinds_of_tenant) from counted)
         ),
         looked_at as materialized (
             select
@@ -185,14 +195,21 @@ begin
             from (
                 select
                     heads.*,
-                    row_number() over (
-                        partition by heads.tenant_id order by heads.priority desc, heads.run_at, heads.id
-                    ) as place
+                    row_number() over in_tenant as place,
+                    count(*) filter (where heads.is_last) over (
+                        in_tenant rows between unbounded preceding and 1 preceding
+                    ) as unknown_before
                 from heads
-                where (heads.left_of_queue is null or heads.place_in_queue <= heads.left_of_queue)
+                where heads.turn is distinct from (select ended_at.turn from ended_at)
+                  and (heads.left_of_queue is null or heads.place_in_queue <= heads.left_of_queue)
                   and (heads.left_of_task is null or heads.place_in_task <= heads.left_of_task)
+                window in_tenant as (
+                    partition by heads.tenant_id order by heads.priority desc, heads.run_at, heads.id
+                )
             ) as placed
-            where placed.allowance is null or placed.place <= placed.allowance
+            -- Behind the last that was looked at of a kind, more of that kind may come first.
+            where placed.unknown_before = 0
+              and (placed.allowance is null or placed.place <= placed.allowance)
             window through_tenant as (partition by placed.tenant_id order by placed.place)
         ),
         -- Beyond the last job that was looked at of any tenant, the next tag is not known.
@@ -357,7 +374,8 @@ begin
         ),
         moved_on as (
             update partywall_private.lanes as lanes
-            set virtual_time = greatest(lanes.virtual_time, (select max(sent.tag) from sent))
+            set virtual_time = greatest(lanes.virtual_time, (select max(sent.tag) from sent)),
+                furthest = greatest(lanes.furthest, (select max(served.virtual_time) from served where served.jobs > 0))
             where lanes.lane = in_lane
               and exists (select 1 from sent)
         )

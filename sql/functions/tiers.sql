@@ -32,6 +32,9 @@ begin
         where jobs.state = 'dispatched'
           and tenants.tier = set_tier.name
     ));
+    perform partywall_private.look_again(array(
+        select tenants.id from partywall.tenants as tenants where tenants.tier = set_tier.name
+    ));
     perform partywall_private.announce(null);
 exception when check_violation or numeric_value_out_of_range or invalid_text_representation then
     get stacked diagnostics broken = constraint_name;

@@ -24,6 +24,18 @@ def takes(database: Database, task_name: str, seconds: float, tenant: TestTenant
     )
 
 
+def large_backlog(database: Database, tenant: TestTenant, jobs: int, *, task_name: str, priority: int = 0) -> None:
+    """Enqueue past `enqueue()`, which takes its time over hundreds."""
+    database.do(
+        "insert into partywall.jobs (tenant_id, task_name, queue, state, max_attempts, run_at, payload, priority)"
+        " select :t, :task, 'default', 'queued', 1, clock_timestamp(), '{}', :priority from generate_series(1, :n)",
+        t=tenant.id,
+        task=task_name,
+        n=jobs,
+        priority=priority,
+    )
+
+
 def backlog(tenant: TestTenant, jobs: int, *, task_name: str = TASK, queue: str = "default") -> None:
     for _ in range(jobs):
         enqueue_one(tenant, task_name=task_name, queue=queue)

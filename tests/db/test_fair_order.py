@@ -9,6 +9,7 @@ from db.roles import Role
 from db.session import tenant_session
 from db.steering import cancel_job
 from tests.databases import Database, TestTenant
+from tests.db.limiting import limit
 from tests.db.ordering import LONG, SHORT, backlog, shares, takes
 from tests.db.work import TASK, dispatch_all, enqueue_one, finish_all
 
@@ -140,6 +141,65 @@ def test_a_running_attempt_is_charged_before_it_ends(database: Database, acme: T
     database.do("update partywall.jobs set started_at = now() - interval '9 seconds' where state = 'running'")
 
     assert shares(dispatch_all(batch_limit=10)) == {"zeta": 10}
+
+
+@pytest.mark.parametrize("is_limited", [False, True])
+def test_what_a_tenant_had_while_nobody_wanted_it_is_no_debt(
+    is_limited: bool, database: Database, acme: TestTenant, zeta: TestTenant, new_tenant: Callable[[str], TestTenant]
+) -> None:
+    if is_limited:
+        # In the order all the while, and not to be served: that is nobody's wish either.
+        other = new_tenant("other")
+        limit(other, max_running=1)
+        backlog(other, 2)
+        dispatch_all()
+    backlog(acme, 2)
+    finish_all([message for message in dispatch_all() if message.tenant_id == acme.id], of=zeta)
+    database.do("update partywall.jobs set started_at = now() - interval '1 hour' where state = 'running'")
+    dispatch_all()
+    backlog(zeta, 20)
+    dispatch_all(batch_limit=4)
+    backlog(acme, 4)
+
+    assert shares(dispatch_all(batch_limit=8)) == {"acme": 4, "zeta": 4}
+
+
+def test_what_a_tenant_had_while_another_wanted_it_is_one(
+    database: Database, acme: TestTenant, zeta: TestTenant
+) -> None:
+    backlog(acme, 6)
+    backlog(zeta, 20)
+    finish_all(dispatch_all(batch_limit=2), of=zeta)
+    database.do("update partywall.jobs set started_at = now() - interval '1 hour' where state = 'running'")
+
+    assert shares(dispatch_all(batch_limit=8)) == {"zeta": 8}
+
+
+def test_what_was_handed_back_teaches_nothing(database: Database, acme: TestTenant) -> None:
+    takes(database, SHORT, 0.001)
+    backlog(acme, 3, task_name=SHORT)
+    sent = dispatch_all(bundle_limit=3, bundle_seconds=0.02)
+    finish_all(sent)
+    database.do("update partywall.attempts set started_at = now() - interval '1 hour', ended_at = now()")
+    database.do(
+        "update partywall.attempts set outcome = 'handed_back', ended_at = ended_at + interval '1 second'"
+        " where job_id <> :first",
+        first=sent[0].job_id,
+    )
+    database.do("delete from partywall_private.run_times")
+    dispatch_all()
+
+    assert database.ask("select seconds, samples from partywall_private.run_times where tenant_id is null") == [
+        (3600.0, 1)
+    ]
+
+
+def test_lanes_that_have_become_one_settle_what_each_was_charged(database: Database, acme: TestTenant) -> None:
+    enqueue_one(acme, queue="b")
+    finish_all(dispatch_all("b"))
+    dispatch_all("a", "b")
+
+    assert database.ask("select count(*) from partywall_private.charges") == [(0,)]
 
 
 def test_without_what_an_unlogged_table_lost_estimates_stand(

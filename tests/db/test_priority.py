@@ -9,7 +9,8 @@ from db.accepting import Wishes
 from db.errors import PriorityInvalidError
 from db.roles import Role
 from db.session import tenant_session
-from tests.databases import TestTenant
+from tests.databases import Database, TestTenant
+from tests.db.ordering import large_backlog
 from tests.db.work import dispatch_all, enqueue_one, job_of
 
 
@@ -25,6 +26,33 @@ def test_it_holds_across_tasks(acme: TestTenant) -> None:
 
     assert [message.job_id for message in dispatch_all(batch_limit=1)] == [write]
     assert [message.job_id for message in dispatch_all(batch_limit=1)] == [read]
+
+
+def test_it_holds_however_much_waits_of_how_many_tasks(database: Database, acme: TestTenant, zeta: TestTenant) -> None:
+    for tenant in (acme, zeta):
+        for number in range(5):
+            large_backlog(database, tenant, 120, task_name=f"notes.task_{number}")
+        large_backlog(database, tenant, 1, task_name="notes.urgent", priority=100)
+
+    sent = dispatch_all(bundle_limit=50, bundle_seconds=0.05)
+
+    assert [message.task_name for message in sent[:2]] == ["notes.urgent"] * 2
+    assert {message.task_name for message in sent[2:]} == {"notes.task_0"}
+    assert len(sent) >= 20
+
+
+def test_it_holds_for_more_tasks_than_a_dispatch_has_room_for(database: Database, acme: TestTenant) -> None:
+    database.do(
+        "insert into partywall.jobs (tenant_id, task_name, queue, state, max_attempts, run_at, payload)"
+        " select :t, format('notes.task_%s', number), 'default', 'queued', 1, clock_timestamp(), '{}'"
+        " from generate_series(100, 499) as number",
+        t=acme.id,
+    )
+    large_backlog(database, acme, 1, task_name="notes.urgent", priority=100)
+
+    sent = dispatch_all(batch_limit=5)
+
+    assert [message.task_name for message in sent] == ["notes.urgent", *(f"notes.task_{n}" for n in range(100, 104))]
 
 
 def test_it_gains_nothing_over_other_tenants(acme: TestTenant, zeta: TestTenant) -> None:

@@ -1,6 +1,6 @@
 """Rates: a burst, then so many a second. Time passes by setting the bucket back, not by waiting."""
 
-from db import dispatching
+from db import dispatching, tiers
 from db.roles import Role
 from db.session import platform_connection
 from tests.databases import Database, TestTenant
@@ -76,6 +76,22 @@ def test_when_its_time_has_come_it_is_served_though_nothing_was_notified(databas
     assert len(dispatch_all(arrivals=[])) == 1
 
 
+def test_who_waits_for_its_rate_is_left_alone_until_then(database: Database, acme: TestTenant) -> None:
+    limit(acme, rate=ONE_AN_HOUR, burst=1)
+    enqueue_some(acme, 2)
+    assert dispatched() == {"acme": 1}
+    look = "select waiting, not_before, ctid::text from partywall_private.turns"
+    before = database.ask(look)
+
+    with listening(database) as heard:
+        enqueue_one(acme)
+        assert dispatch_all(arrivals=heard()) == []
+    assert dispatched() == {}
+
+    assert database.ask(look) == before
+    assert database.ask("select not_before > now() from partywall_private.turns") == [(True,)]
+
+
 def test_what_was_taken_back_is_given_back(acme: TestTenant) -> None:
     limit(acme, rate=ONE_AN_HOUR, burst=3)
     enqueue_some(acme, 10)
@@ -106,6 +122,20 @@ def test_a_faster_rate_and_none_act_at_the_next_dispatch(database: Database, acm
         limit(acme, rate=None, burst=None)
 
         assert len(dispatch_all(arrivals=heard())) == 9
+
+
+def test_a_tier_that_is_faster_acts_at_the_next_dispatch(database: Database, acme: TestTenant) -> None:
+    with platform_connection(Role.OPERATOR) as connection:
+        tiers.set_tier(connection, "standard", {"rate": ONE_AN_HOUR, "burst": 1})
+    try:
+        enqueue_some(acme, 10)
+        (first,) = dispatch_all()
+        claim_of(first)
+    finally:
+        with platform_connection(Role.OPERATOR) as connection:
+            tiers.set_tier(connection, "standard", {"rate": None, "burst": None})
+
+    assert len(dispatch_all()) == 9
 
 
 def test_a_first_job_after_a_rest_is_charged_too(database: Database, acme: TestTenant) -> None:
