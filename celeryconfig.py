@@ -7,6 +7,7 @@ from tasks.holding import UNACKNOWLEDGED_SECONDS
 from tasks.registry import PLATFORM_QUEUE
 from tasks.routing import route
 from tasks.settings import TaskSettings
+from tasks.urgency import STEPS
 
 _settings = TaskSettings.load()
 
@@ -38,6 +39,7 @@ broker_pool_acquire_timeout = 10  # the default blocks for ever
 broker_heartbeat = 10  # RabbitMQ: with the default 120 a black-holed worker stays deaf for minutes
 broker_transport_options = (
     {
+        "priority_steps": list(STEPS),  # a list for each: a tenant that comes back overtakes
         # Twice what a call may take, delay and all: a message that was fetched may wait behind another's body.
         "visibility_timeout": 2 * UNACKNOWLEDGED_SECONDS,
         "unacked_restore_interval": 5,  # seconds between looks for messages of dead workers

@@ -20,6 +20,8 @@ class Dispatched:
     task_name: str
     queue: str
     nonce: UUID
+    overtakes: bool = False
+    """Its tenant has come back and owes nothing: it goes before what waits at the broker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def dispatch(
         },
     ).all()
     connection.commit()
-    return [_dispatched(row) for row in rows]
+    return [_dispatched(row, overtakes=row.overtakes) for row in rows]
 
 
 _UNCLAIMED = text("""
@@ -130,7 +132,7 @@ def resend_lost(
     return [_dispatched(row) for row in rows]
 
 
-def _dispatched(row: Any) -> Dispatched:
+def _dispatched(row: Any, *, overtakes: bool = False) -> Dispatched:
     return Dispatched(
         tenant_id=row.tenant_id,
         tenant_slug=row.tenant_slug,
@@ -138,6 +140,7 @@ def _dispatched(row: Any) -> Dispatched:
         task_name=row.task_name,
         queue=row.queue,
         nonce=row.nonce,
+        overtakes=overtakes,
     )
 
 

@@ -10,6 +10,7 @@ from tasks.message import JobMessage
 from tasks.message_on_loop import message_on_loop
 from tasks.signatures import LEADING_ON, plain, plain_message, signatures_in
 from tasks.stamping import stamp
+from tasks.urgency import IN_TURN
 
 
 class TenantCelery(Celery):
@@ -29,7 +30,7 @@ class TenantCelery(Celery):
         given = {"args": list(args or ()), "kwargs": dict(kwargs or {}), "followers": followers}
         sent = plain(given)
         message = plain_message(name, sent["args"], sent["kwargs"], options | sent["followers"])
-        stamped = stamp(message, list(signatures_in(given, sent)))
+        stamped = {"priority": IN_TURN, **stamp(message, list(signatures_in(given, sent)))}
         return super().send_task(name, sent["args"], sent["kwargs"], **stamped)
 
     @property

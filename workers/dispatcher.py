@@ -32,6 +32,8 @@ WORK_SHARE = 1 / 3
 WORK_BURST_SECONDS = 0.05
 """How much of its time it dispatches: workers need the processor too, and arrivals gather while it rests. What comes
 now and then does not wait for that."""
+GATHER_SECONDS = 0.01
+"""How long it rests whoever comes."""
 IN_FLIGHT_SECONDS = 0.05
 """How much run time for each slot of the workers waits at the broker, where no order can change any more."""
 IN_FLIGHT_SPARE = 2
@@ -126,8 +128,13 @@ class Dispatcher(Agent):
                     arrivals.look_everywhere()
                     continue
                 sent = self._run_timed(connection, arrivals)
+                rest = self._pace.rest_after(self._worked_seconds)
                 pause = BUSY_PAUSE_SECONDS if sent > 0 else min(pause * 2, SWEEP_SECONDS)
-                arrivals.hear(wakeups.wait(0 if sent >= BATCH_LIMIT else pause))
+                if sent >= BATCH_LIMIT:
+                    rest = pause = 0.0
+                # Who comes meanwhile ends the rest, but not at once: others may come with them.
+                self.stopping.wait(min(rest, GATHER_SECONDS))
+                arrivals.hear(wakeups.wait(max(rest - GATHER_SECONDS, pause, 0.0)))
 
     def _run_timed(self, connection: Connection, arrivals: Arrivals) -> int:
         heard = arrivals.take()
@@ -135,9 +142,6 @@ class Dispatcher(Agent):
         sent = self._dispatch(connection, heard)
         if heard is None:
             arrivals.looked_everywhere(took_seconds=self._worked_seconds)
-        rest = self._pace.rest_after(self._worked_seconds)
-        if sent < BATCH_LIMIT:
-            self.stopping.wait(rest)
         return sent
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from db.dispatching import Dispatched, undo_dispatch
 from tasks.application import TenantCelery
 from tasks.message import JobMessage
+from tasks.urgency import BEFORE_OTHERS, IN_TURN
 from workers.application import app
 from workers.faults import BROKER_FAULTS
 
@@ -63,6 +64,7 @@ def _send(app: TenantCelery, bundle: Sequence[Dispatched]) -> None:
                 tenant_slug=first.tenant_slug,
                 queue=first.queue,
                 producer=producer,
+                priority=BEFORE_OTHERS if first.overtakes else IN_TURN,
                 retry=False,
                 confirm_timeout=CONFIRM_SECONDS,
             )

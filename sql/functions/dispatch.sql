@@ -1,17 +1,17 @@
 -- Choosing what the broker is told next. Called by the leading dispatcher; a second caller waits for the first.
 
 -- Moves the next ready jobs of the queues of a lane, in fair order, to `dispatched` and returns what to send, at most
--- `batch_limit`. Jobs with one nonce are one message. Only `known_tasks` are sent, null for all: a worker would drop
--- any other.
+-- `batch_limit`. Jobs with one nonce are one message; one that `overtakes` goes before those that wait at the broker.
+-- Only `known_tasks` are sent, null for all: a worker would drop any other.
 --
 -- from_queues: the queues that share workers.
 -- arrivals: what was notified since the last call; null looks at every tenant.
 -- in_flight_limit: no more than this are at the broker at a time: work waits here, where order, limits, suspension and
 --     cancellation can still act on it. Each lane has a window of its own, so one that nobody serves holds up no other.
 -- in_flight_spare, in_flight_seconds: beyond so many jobs no more than so much run time is at the broker; null means
---     that the number is all that counts.
+--     that the number is all that counts. What overtakes is sent all the same, up to twice as many messages.
 -- bundle_limit, bundle_seconds: so many jobs, for so much run time, share a message.
--- Both times are halved while tenants come and go.
+-- come_and_go: what both times are multiplied with while tenants come and go.
 --
 -- A job that was sent and not claimed within `resend_after` is sent again with the nonce it had: the broker may have
 -- lost the message, and if it has not, the first claim wins and the second finds nothing. The pause doubles with every
@@ -19,9 +19,11 @@
 create or replace function partywall.dispatch(
     from_queues text[], known_tasks text[], arrivals text[], batch_limit integer, in_flight_limit integer,
     resend_after interval, in_flight_spare integer default 0, in_flight_seconds float8 default null,
-    bundle_limit integer default 1, bundle_seconds float8 default 0
+    bundle_limit integer default 1, bundle_seconds float8 default 0, come_and_go float8 default 0.5
 )
-returns table (tenant_id uuid, tenant_slug text, job_id uuid, task_name text, queue text, nonce uuid)
+returns table (
+    tenant_id uuid, tenant_slug text, job_id uuid, task_name text, queue text, nonce uuid, overtakes boolean
+)
 language plpgsql
 volatile
 security definer
@@ -46,12 +48,15 @@ begin
     perform partywall_private.admit(lane, from_queues, arrivals, clock);
 
     return query
-        select * from partywall_private.resend(from_queues, known_tasks, batch_limit, resend_after);
+        select again.*, false
+        from partywall_private.resend(from_queues, known_tasks, batch_limit, resend_after) as again;
     get diagnostics resent = row_count;
 
     -- What was sent for a tenant that is suspended since was dropped by its worker. It waits for the tenant and
     -- may not fill the window of the others.
-    select count(*) as jobs, coalesce(sum(charges.seconds), 0) as seconds into at_broker
+    select
+        count(*) as jobs, coalesce(sum(charges.seconds), 0) as seconds, count(distinct jobs.dispatch_nonce) as messages
+    into at_broker
     from partywall.jobs as jobs
     inner join partywall.tenants as tenants on jobs.tenant_id = tenants.id
     left join partywall_private.charges as charges on jobs.tenant_id = charges.tenant_id and jobs.id = charges.job_id
@@ -62,7 +67,7 @@ begin
 
     -- What is at the broker, and the rest of a message that was begun, is ahead of whoever comes now. While all have a
     -- backlog that is nobody's loss, and work goes on without a gap; while tenants come and go it is kept short.
-    select case when lanes.came_at > now() - interval '1 second' then 0.5 else 1 end into shortened_to
+    select case when lanes.came_at > now() - interval '1 second' then come_and_go else 1 end into shortened_to
     from partywall_private.lanes as lanes
     where lanes.lane = from_queues[1];
 
@@ -71,8 +76,10 @@ begin
         return query
             select *
             from partywall_private.next_jobs(
-                lane, clock, from_queues, known_tasks, room, (in_flight_spare - at_broker.jobs)::integer,
-                shortened_to * in_flight_seconds - at_broker.seconds, bundle_limit, shortened_to * bundle_seconds
+                lane, from_queues, known_tasks, room, (in_flight_spare - at_broker.jobs)::integer,
+                (2 * in_flight_spare - at_broker.messages)::integer,
+                shortened_to * in_flight_seconds - at_broker.seconds,
+                bundle_limit, shortened_to * bundle_seconds, clock
             );
         clock_before := clock;
         select lanes.virtual_time into clock from partywall_private.lanes as lanes where lanes.lane = from_queues[1];
@@ -183,12 +190,12 @@ end
 $$;
 
 grant execute on function partywall.dispatch(
-    text[], text[], text[], integer, integer, interval, integer, float8, integer, float8
+    text[], text[], text[], integer, integer, interval, integer, float8, integer, float8, float8
 ) to partywall_dispatcher;
 grant execute on function partywall.undo_dispatch(uuid[]) to partywall_dispatcher;
 
 comment on function partywall.dispatch(
-    text[], text[], text[], integer, integer, interval, integer, float8, integer, float8
+    text[], text[], text[], integer, integer, interval, integer, float8, integer, float8, float8
 ) is
 'partywall: allow definer-executable, the dispatcher orders all tenants'' jobs; it gets to see ids, not payloads';
 comment on function partywall.undo_dispatch(uuid[]) is

@@ -1,11 +1,12 @@
 -- Returns the tenants of a lane that may have one more job started, in their order, at most `row_limit`. `allowance`:
--- how many more, at most `room`; `tokens`: what is in the bucket of one with a rate.
+-- how many more, at most `room`; `tokens`: what is in the bucket of one with a rate; `is_new`: it has had nothing since
+-- it came back.
 create or replace function partywall_private.eligible_turns(
-    in_lane text, clock float8, room integer, row_limit integer
+    in_lane text, room integer, row_limit integer, clock float8
 )
 returns table (
     tenant_id uuid, slug text, status text, weight float8, rate float8, tokens float8, virtual_time float8,
-    allowance integer
+    allowance integer, is_new boolean
 )
 language sql
 stable
@@ -20,7 +21,8 @@ as $$
     select
         turns.tenant_id, limits.slug, limits.status, limits.weight, limits.rate, bucket.tokens,
         greatest(turns.virtual_time, eligible_turns.clock),
-        least(room, limits.max_running - running.jobs, floor(bucket.tokens))::integer
+        least(room, limits.max_running - running.jobs, floor(bucket.tokens))::integer,
+        turns.is_new
     from partywall_private.turns as turns
     inner join partywall_private.effective_limits as limits on turns.tenant_id = limits.tenant_id
     left join partywall_private.buckets as buckets on turns.tenant_id = buckets.tenant_id

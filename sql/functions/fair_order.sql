@@ -146,7 +146,7 @@ as $$
 declare
     moved_to float8;
 begin
-    if exists (select 1 from partywall_private.eligible_turns(in_lane, clock, 1, 1)) then
+    if exists (select 1 from partywall_private.eligible_turns(in_lane, 1, 1, clock)) then
         return clock;
     end if;
     update partywall_private.lanes as lanes
@@ -220,8 +220,8 @@ begin
     end if;
 
     with put_in_order as (
-        insert into partywall_private.turns as turns (lane, tenant_id, virtual_time, waiting)
-        select in_lane, limits.tenant_id, clock, true
+        insert into partywall_private.turns as turns (lane, tenant_id, virtual_time, waiting, is_new)
+        select in_lane, limits.tenant_id, clock, true, true
         from (
             select unnest(found) as tenant_id
             union
@@ -251,6 +251,7 @@ begin
         on conflict on constraint turns_pkey do update
         set waiting = true,
             not_before = null,
+            is_new = turns.virtual_time <= excluded.virtual_time,
             virtual_time = greatest(turns.virtual_time, excluded.virtual_time)
         returning turns.tenant_id
     )

@@ -1,17 +1,22 @@
 -- The jobs that are served next, in fair order: chosen, charged, and made `dispatched` in one statement.
 
 -- room: how many at most. spare, seconds: jobs beyond the first `spare` are taken only while those before them fill
---     less than `seconds` of run time; null is no such bound.
+--     less than `seconds` of run time; null is no such bound. spare_for_new: the same for jobs that overtake.
 -- bundle_limit, bundle_seconds: jobs of one tenant and task that follow each other share a nonce, and so a message, up
 --     to so many and to so much run time.
+--
+-- overtakes: the first message of a tenant that has come back and owes nothing: what waits at the broker was sent while
+--     it had nothing to start, and is of those who have had more.
 --
 -- For as many tenants as there is room for, the first jobs of each are looked up; a job's tag is the virtual time at
 -- which it would begin. The lowest tags win. What it costs depends on `room`, not on how much waits or for how many.
 create or replace function partywall_private.next_jobs(
-    in_lane text, clock float8, from_queues text[], known_tasks text[], room integer, spare integer,
-    seconds float8, bundle_limit integer, bundle_seconds float8
+    in_lane text, from_queues text[], known_tasks text[], room integer, spare integer, spare_for_new integer,
+    seconds float8, bundle_limit integer, bundle_seconds float8, clock float8
 )
-returns table (tenant_id uuid, tenant_slug text, job_id uuid, task_name text, queue text, nonce uuid)
+returns table (
+    tenant_id uuid, tenant_slug text, job_id uuid, task_name text, queue text, nonce uuid, overtakes boolean
+)
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
@@ -46,7 +51,7 @@ begin
     return query
         with eligible as materialized (
             select turns.*, row_number() over () as turn
-            from partywall_private.eligible_turns(in_lane, next_jobs.clock, room, lanes_limit) as turns
+            from partywall_private.eligible_turns(in_lane, room, lanes_limit, next_jobs.clock) as turns
         ),
         breadth as materialized (
             select
@@ -275,6 +280,7 @@ begin
               and (
                   next_jobs.seconds is null
                   or numbered.position <= spare
+                  or numbered.is_new and numbered.tag <= numbered.virtual_time and numbered.position <= spare_for_new
                   or numbered.seconds_before < next_jobs.seconds
               )
         ),
@@ -303,7 +309,8 @@ begin
               and jobs.id = held.id
             returning
                 jobs.tenant_id, jobs.id, jobs.task_name, jobs.queue, jobs.attempt, jobs.dispatch_nonce,
-                held.slug, held.tag, held.cost, held.weight, held.position
+                held.slug, held.tag, held.cost, held.weight, held.position,
+                held.is_new and held.tag <= held.virtual_time as overtakes
         ),
         charged as (
             insert into partywall_private.charges (
@@ -353,6 +360,7 @@ begin
         moved as (
             update partywall_private.turns as turns
             set virtual_time = served.virtual_time,
+                is_new = turns.is_new and served.jobs = 0,
                 waiting = served.has_more and (served.tokens_left is null or served.tokens_left >= 1),
                 not_before = case when served.has_more and served.tokens_left < 1
                     then now() + (1 - served.tokens_left) / served.rate * interval '1 second'
@@ -379,7 +387,8 @@ begin
             where lanes.lane = in_lane
               and exists (select 1 from sent)
         )
-        select sent.tenant_id, sent.slug, sent.id, sent.task_name, sent.queue, sent.dispatch_nonce
+        select
+            sent.tenant_id, sent.slug, sent.id, sent.task_name, sent.queue, sent.dispatch_nonce, sent.overtakes
         from sent
         order by sent.position;
 end

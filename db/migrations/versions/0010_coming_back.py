@@ -1,4 +1,4 @@
-"""What a tenant had while nobody else wanted it is no debt."""
+"""Tenants that come back: what they had of idle workers is no debt, and their first message overtakes."""
 
 from db.migrations.execution import execute_file
 
@@ -10,4 +10,4 @@ depends_on = None
 
 def upgrade() -> None:
     """Run the revision's file."""
-    execute_file("migrations/0010_idle_lanes.sql")
+    execute_file("migrations/0010_coming_back.sql")
