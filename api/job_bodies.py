@@ -24,11 +24,13 @@ class WaitingBody(BaseModel):
     """Why a job does not run: the first thing that stands in its way."""
 
     reason: Reason
-    until: datetime | None = Field(description="When it may go on: for `run_at` and `rate`.")
-    ahead: int | None = Field(
-        description="Jobs of yours that go before it, of which 10,000 at most are counted: for `behind`."
+    until: datetime | None = Field(
+        description="It does not go on before: for `run_at` and, where it is no list, for `rate`."
     )
-    seconds: float | None = Field(description="About how long those take: for `behind`.")
+    ahead: int | None = Field(
+        description="Jobs of yours that go before it, 10,000 if it is more: for `rate` and `behind`; null in lists."
+    )
+    seconds: float | None = Field(description="About how long until its turn comes: for `behind`; null in lists.")
 
     @classmethod
     def of(cls, found: WaitingOn | None) -> Self | None:
@@ -46,7 +48,7 @@ class JobSummary(BaseModel):
     priority: int = Field(description="Of the tenant's own jobs those with more are started first.")
     attempt: int = Field(description="The number of the latest attempt; 0 before the first.")
     max_attempts: int
-    handed_back: int = Field(description="Attempts that do not count: their worker was told to stop.")
+    handed_back: int = Field(description="Attempts that do not count: given back before they ended or began.")
     lost: int = Field(description="Attempts whose worker was killed or not heard of.")
     run_at: datetime = Field(description="It does not run before; after a failed attempt, when it is tried again.")
     expires_at: datetime | None = Field(description="Not started by then, it is `expired`.")
@@ -62,7 +64,7 @@ class JobSummary(BaseModel):
     cancel_reason: str | None
     progress: Progress | None
     waiting_on: WaitingBody | None = Field(
-        None, description="Why it does not run; null when it does or is over, and in the answer that accepts it."
+        None, description="Why it does not run; null when it does or is over, and in the 202 to `POST /v1/jobs`."
     )
 
     @classmethod

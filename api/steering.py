@@ -16,6 +16,7 @@ from db import jobs, steering
 from db.errors import JobNotFoundError, JobOverError, QueueFullError, TenantDrainingError, UniqueKeyTakenError
 from db.roles import Role
 from db.session import async_tenant_session
+from db.waiting import waiting_on
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["jobs"])
 
@@ -55,7 +56,7 @@ async def retry_job(job_id: str, caller: Caller) -> JobBody:
 
     def retry(session: Session) -> JobBody:
         steering.retry_job(session, known)
-        return JobBody.of(jobs.get_job(session, known))
+        return JobBody.of(jobs.get_job(session, known), waiting_on(session, known))
 
     async with async_tenant_session(caller.context, role=Role.API) as session:
         return await session.run_sync(retry)

@@ -21,6 +21,9 @@ _ADVICE = {
     Reason.NO_DISPATCHER: "Start a dispatcher: python -m workers.dispatcher",
     Reason.UNKNOWN_TASK: "Name the module of {task} in PARTYWALL_TASK_MODULES, and restart dispatchers and workers.",
     Reason.NO_WORKER_FOR_QUEUE: "Start a worker for it: celery -A workers worker -Q {queue}",
+    Reason.NOT_CLAIMED: (
+        "No worker that serves {queue} knows {task}, or they are all busy: look for message_refused in their logs."
+    ),
     Reason.TENANT_MAX_RUNNING: "It goes on when one of the tenant's jobs ends: partywall tenants limit {slug}",
     Reason.TASK_MAX_RUNNING: "It goes on when one of the tenant's {task} ends: partywall tenants limit {slug}",
     Reason.QUEUE_MAX_RUNNING: "It goes on when one of the tenant's on {queue} ends: partywall tenants limit {slug}",
@@ -40,7 +43,7 @@ def why(
         job = find_job(connection, job_id)
         context = open_tenant(connection, job.tenant_slug)
     with tenant_session(context, role=Role.OPERATOR) as session:
-        found = waiting_on(session, [job_id]).get(job_id)
+        found = waiting_on(session, job_id)
     if as_json:
         print_json({"id": job_id, "tenant": job.tenant_slug, "state": job.state, "waiting_on": _as_json_object(found)})
     elif found is None:

@@ -41,7 +41,7 @@ def test_the_location_of_an_accepted_job_shows_it(as_acme: httpx.Client) -> None
     shown = as_acme.get(accepted.headers["location"])
 
     assert shown.status_code == 200
-    # Why it waits is asked only when somebody looks.
+    assert accepted.json()["waiting_on"] is None
     assert shown.json() | {"waiting_on": None} == accepted.json()
     assert shown.headers["cache-control"] == "no-store"
 

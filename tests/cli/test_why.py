@@ -41,6 +41,33 @@ def test_it_says_how_many_are_ahead(database: Database, acme: TestTenant, partyw
     assert "2m" in said or "120" in said
 
 
+def test_it_says_where_to_look_for_who_does_not_claim(acme: TestTenant, partywall: Run) -> None:
+    with platform_connection(Role.WORKER) as connection:
+        register(connection, TESTS, pool="threads", queues=["default"])
+    job_id = enqueue_one(acme)
+    for _ in range(3):
+        dispatch_all(resend_after=0)
+
+    said = partywall("jobs", "why", job_id).stdout
+
+    assert "not_claimed" in said
+    assert f"No worker that serves default knows {TASK}, or they are all busy" in said
+    assert "message_refused" in said
+
+
+def test_it_says_when_a_rate_lets_it_go_on(acme: TestTenant, partywall: Run) -> None:
+    with platform_connection(Role.WORKER) as connection:
+        register(connection, TESTS, pool="threads", queues=["default"])
+    partywall("tenants", "limit", "acme", "--rate", "0.01", "--burst", "1")
+    *_, last = [enqueue_one(acme) for _ in range(5)]
+    dispatch_all()
+
+    said = partywall("jobs", "why", last).stdout
+
+    assert "3 of its tenant's jobs" in said
+    assert "until:" in said
+
+
 def test_what_is_over_waits_for_nothing(acme: TestTenant, partywall: Run) -> None:
     job_id = enqueue_one(acme)
     finish_all(dispatch_all())

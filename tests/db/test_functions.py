@@ -64,6 +64,7 @@ EXECUTE: Mapping[str, set[str]] = {
     "uuid7": {"PUBLIC"},
     "wait_for_disk": {"api", "operator", "worker"},
     "waiting_on": {"api", "operator"},
+    "waiting_on_each": {"api"},
     "workers_overview": {"operator"},
 }
 """Every function of the schema partywall and who may execute it beside its owner."""

@@ -1,6 +1,7 @@
 """A job that is named is found by its key, however many others of its tenant are on their way."""
 
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 
@@ -10,7 +11,8 @@ from db.dispatching import Dispatched
 from db.engine import dispose_engines
 from db.roles import Role
 from db.session import platform_connection, tenant_session
-from db.workers import heartbeat
+from db.waiting import Reason, waiting_on, waiting_on_each
+from db.workers import heartbeat, register
 from tests.databases import Database, TestTenant, make_tenant
 from tests.db.notes import create_notes
 from tests.db.test_lifecycle_machine import take_out
@@ -71,6 +73,15 @@ def many_on_their_way(tenant: TestTenant) -> Dispatched:
     return message
 
 
+def waiting_for_their_turn(tenant: TestTenant) -> list[UUID]:
+    """Return jobs of the tenant that nothing keeps from starting."""
+    with platform_connection(Role.WORKER) as connection:
+        register(connection, TESTS, pool="threads", queues=["default"])
+    jobs = [enqueue_one(tenant) for _ in range(JOBS)]
+    dispatch_all(batch_limit=0)
+    return jobs
+
+
 @pytest.mark.parametrize(
     "act", [finish, fail, commit_halfway, report_progress, save_checkpoint, beat], ids=lambda act: act.__name__
 )
@@ -100,6 +111,31 @@ def test_by_its_key_when_its_process_is_gone(database: Database, acme: TestTenan
         )
 
     assert list(ended) == [attempt.job_id]
+    assert read_from(database) - before < JOBS / 2
+
+
+def test_what_they_wait_for_is_told_of_many_without_counting_who_is_before_them(
+    database: Database, acme: TestTenant
+) -> None:
+    jobs = waiting_for_their_turn(acme)
+    before = read_from(database)
+
+    with tenant_session(acme.context, role=Role.API) as session:
+        found = waiting_on_each(session, jobs[-50:])
+
+    assert {each.reason for each in found.values()} == {Reason.BEHIND}
+    assert read_from(database) - before < JOBS / 2
+
+
+def test_only_those_before_it_are_counted(database: Database, acme: TestTenant) -> None:
+    jobs = waiting_for_their_turn(acme)
+    before = read_from(database)
+
+    with tenant_session(acme.context, role=Role.API) as session:
+        found = waiting_on(session, jobs[3])
+
+    assert found is not None
+    assert found.ahead == 3
     assert read_from(database) - before < JOBS / 2
 
 

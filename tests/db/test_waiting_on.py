@@ -8,20 +8,40 @@ import pytest
 
 from db.roles import Role
 from db.session import platform_connection, tenant_session
-from db.waiting import Reason, TenantLoad, WaitingOn, tenants_top, waiting_on
+from db.waiting import Reason, TenantLoad, WaitingOn, tenants_top, waiting_on, waiting_on_each
 from db.workers import register
 from tests.databases import Database, TestTenant
+from tests.db.limiting import limit
 from tests.db.work import TASK, TESTS, claim_of, dispatch_all, enqueue_one, finish_all, suspend
 
 
 def why(tenant: TestTenant, job_id: UUID) -> WaitingOn | None:
     with tenant_session(tenant.context, role=Role.API) as session:
-        return waiting_on(session, [job_id]).get(job_id)
+        found = waiting_on(session, job_id)
+        in_list = waiting_on_each(session, [job_id]).get(job_id)
+    # A list says the same, but for what would have to be counted.
+    assert (in_list and in_list.reason) == (found and found.reason)
+    return found
 
 
 def reason(tenant: TestTenant, job_id: UUID) -> Reason | None:
     found = why(tenant, job_id)
     return found.reason if found is not None else None
+
+
+def seconds_until(found: WaitingOn | None) -> float:
+    assert found is not None
+    assert found.until is not None
+    return (found.until - datetime.now(UTC)).total_seconds()
+
+
+def let_pass(database: Database, *, seconds: float) -> None:
+    """Let that much time pass for every bucket, and for who waits for one."""
+    for change in (
+        "partywall_private.buckets set filled_at = filled_at - make_interval(secs => :seconds)",
+        "partywall_private.turns set not_before = not_before - make_interval(secs => :seconds)",
+    ):
+        database.do(f"update {change}", seconds=seconds)
 
 
 def top() -> list[TenantLoad]:
@@ -79,7 +99,7 @@ def test_on_the_system(acme: TestTenant, database: Database) -> None:
 
 @pytest.mark.usefixtures("running_system")
 @pytest.mark.parametrize(
-    ("limit", "expected"),
+    ("statement", "expected"),
     [
         ("insert into partywall.tenant_limits (tenant_id, max_running) values (:t, 1)", Reason.TENANT_MAX_RUNNING),
         (
@@ -94,9 +114,9 @@ def test_on_the_system(acme: TestTenant, database: Database) -> None:
         ("insert into partywall.tenant_limits (tenant_id, rate, burst) values (:t, 0.01, 1)", Reason.RATE),
     ],
 )
-def test_on_a_limit(limit: str, expected: Reason, database: Database, acme: TestTenant) -> None:
+def test_on_a_limit(statement: str, expected: Reason, database: Database, acme: TestTenant) -> None:
     jobs = [enqueue_one(acme) for _ in range(2)]
-    database.do(limit, t=acme.id)
+    database.do(statement, t=acme.id)
     sent = dispatch_all()
 
     assert len(sent) == (0 if expected is Reason.PAUSED else 1)
@@ -104,15 +124,117 @@ def test_on_a_limit(limit: str, expected: Reason, database: Database, acme: Test
 
 
 @pytest.mark.usefixtures("running_system")
-def test_a_rate_says_until_when(database: Database, acme: TestTenant) -> None:
-    database.do("insert into partywall.tenant_limits (tenant_id, rate, burst) values (:t, 0.01, 1)", t=acme.id)
-    jobs = [enqueue_one(acme) for _ in range(2)]
+def test_a_rate_lets_each_go_on_when_those_before_it_have_started(acme: TestTenant) -> None:
+    limit(acme, rate=0.01, burst=1)
+    jobs = [enqueue_one(acme) for _ in range(5)]
     dispatch_all()
-    found = why(acme, jobs[1])
 
+    found = [why(acme, job_id) for job_id in jobs[1:]]
+
+    assert [each and each.ahead for each in found] == [0, 1, 2, 3]
+    assert [seconds_until(each) for each in found] == pytest.approx([100, 200, 300, 400], abs=5)
+
+
+@pytest.mark.usefixtures("running_system")
+def test_a_token_that_has_come_is_for_the_first_and_says_nothing_else_of_the_others(
+    database: Database, acme: TestTenant
+) -> None:
+    limit(acme, rate=0.01, burst=1)
+    jobs = [enqueue_one(acme) for _ in range(5)]
+    dispatch_all()
+
+    let_pass(database, seconds=100.5)
+
+    found = why(acme, jobs[-1])
     assert found is not None
-    assert found.until is not None
-    assert timedelta(seconds=90) < found.until - datetime.now(UTC) < timedelta(seconds=101)
+    assert (found.reason, found.ahead) == (Reason.RATE, 3)
+    assert seconds_until(found) == pytest.approx(300, abs=5)
+
+
+@pytest.mark.usefixtures("running_system")
+def test_its_turn_does_not_come_before_its_rate_lets_it(database: Database, acme: TestTenant) -> None:
+    database.do("insert into partywall_private.run_times values (:task, null, 0.01, 100)", task=TASK)
+    limit(acme, rate=1, burst=3)
+    jobs = [enqueue_one(acme) for _ in range(500)]
+    dispatch_all(batch_limit=0)
+
+    # Three at once, and then one a second: 500 of ten milliseconds on two slots would be over in less than three.
+    assert why(acme, jobs[-1]) == WaitingOn(Reason.BEHIND, None, 499, 497.0)
+    assert why(acme, jobs[0]) == WaitingOn(Reason.BEHIND, None, 0, 0.0)
+
+
+@pytest.mark.usefixtures("running_system")
+def test_who_was_sent_has_had_its_token(database: Database, acme: TestTenant) -> None:
+    limit(acme, rate=0.01, burst=1)
+    job_id = enqueue_one(acme)
+    dispatch_all()
+
+    assert why(acme, job_id) == WaitingOn(Reason.BEHIND, None, 0, 0.05)
+
+
+@pytest.mark.usefixtures("running_system")
+def test_before_it_are_those_with_more_priority_and_those_that_came_before_whatever_their_task(
+    database: Database, acme: TestTenant
+) -> None:
+    database.do("insert into partywall_private.run_times values (:task, null, 2, 100)", task=TASK)
+    enqueue_one(acme)
+    job_id = enqueue_one(acme)
+    enqueue_one(acme)
+    enqueue_one(acme, priority=1)
+    enqueue_one(acme, priority=-1)
+    enqueue_one(acme, task_name="notes.other", priority=1)
+    enqueue_one(acme, queue="elsewhere", priority=1)
+    dispatch_all(batch_limit=0)
+
+    # One earlier and one more urgent of two seconds, and one of a task that nobody has measured, on two slots.
+    found = why(acme, job_id)
+    assert found is not None
+    assert found.ahead == 3
+    assert found.seconds == pytest.approx(2.05)
+
+
+@pytest.mark.usefixtures("running_system")
+def test_what_is_sent_again_and_again_is_not_claimed(acme: TestTenant) -> None:
+    job_id = enqueue_one(acme)
+    for _ in range(2):
+        dispatch_all(resend_after=0)
+    assert reason(acme, job_id) is Reason.BEHIND
+
+    dispatch_all(resend_after=0)
+    assert why(acme, job_id) == WaitingOn(Reason.NOT_CLAIMED, None, None, None)
+
+
+def test_a_worker_that_is_away_comes_before_what_it_has_not_claimed(
+    database: Database, acme: TestTenant, running_system: None
+) -> None:
+    job_id = enqueue_one(acme)
+    for _ in range(4):
+        dispatch_all(resend_after=0)
+    database.do("update partywall_private.workers set seen_at = now() - interval '1 minute'")
+    assert reason(acme, job_id) is Reason.NO_WORKER_FOR_QUEUE
+
+    database.do("insert into partywall.tenant_limits (tenant_id, flow) values (:t, 'paused')", t=acme.id)
+    assert reason(acme, job_id) is Reason.PAUSED
+    database.do("update partywall.tenants set status = 'suspended', suspended_at = now()")
+    assert reason(acme, job_id) is Reason.SUSPENDED
+
+
+@pytest.mark.usefixtures("running_system")
+def test_a_list_tells_each_of_several_and_counts_nothing(acme: TestTenant, zeta: TestTenant) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    limit(acme, rate=0.01, burst=1)
+    sent, throttled, scheduled = enqueue_one(acme), enqueue_one(acme), enqueue_one(acme, run_at=later)
+    of_zeta = enqueue_one(zeta)
+    dispatch_all(batch_limit=1)
+
+    with tenant_session(acme.context, role=Role.API) as session:
+        found = waiting_on_each(session, [sent, throttled, scheduled, of_zeta])
+
+    assert found == {
+        sent: WaitingOn(Reason.BEHIND, None),
+        throttled: WaitingOn(Reason.RATE, None),
+        scheduled: WaitingOn(Reason.RUN_AT, later),
+    }
 
 
 @pytest.mark.usefixtures("running_system")
@@ -173,3 +295,34 @@ def test_who_uses_how_much(
     assert (busy.slug, round(busy.share, 2), busy.dispatched, busy.running, busy.queued) == ("acme", 0.75, 1, 0, 1)
     assert (busy.waits_for, busy.oldest_wait_seconds is not None) == (Reason.TENANT_MAX_RUNNING, True)
     assert (other.slug, other.queued, other.waits_for, other.oldest_wait_seconds) == ("zeta", 0, None, None)
+
+
+@pytest.mark.usefixtures("running_system")
+def test_a_drained_tenant_waits_for_what_keeps_its_jobs_from_starting(database: Database, acme: TestTenant) -> None:
+    for _ in range(4):
+        enqueue_one(acme)
+    dispatch_all(batch_limit=1)
+    database.do("insert into partywall.tenant_limits (tenant_id, flow) values (:t, 'draining')", t=acme.id)
+    assert top()[0].waits_for is None
+
+    database.do("update partywall.tenant_limits set max_running = 1")
+    assert top()[0].waits_for == Reason.TENANT_MAX_RUNNING
+
+    database.do("update partywall.tenant_limits set max_running = null, rate = 0.01, burst = 1")
+    dispatch_all()
+    assert top()[0].waits_for == Reason.RATE
+
+    database.do("update partywall.tenant_limits set flow = 'paused'")
+    assert top()[0].waits_for == Reason.PAUSED
+
+
+@pytest.mark.usefixtures("running_system")
+def test_a_tenant_that_goes_waits_for_nothing_while_what_ends_it_may_start(
+    database: Database, acme: TestTenant
+) -> None:
+    enqueue_one(acme)
+    database.do("update partywall.tenants set status = 'deleting'")
+    assert top()[0].waits_for == Reason.DELETING
+
+    database.do("update partywall.jobs set runs_for_deleted = true")
+    assert top()[0].waits_for is None
