@@ -25,3 +25,4 @@ drop function if exists partywall_private.next_jobs(
 );
 drop function if exists partywall_private.eligible_turns(text, float8, integer, integer);
 drop function if exists partywall_private.settle(text, float8);
+drop function if exists partywall_private.require_items(jsonb);
