@@ -11,6 +11,7 @@ from api.documentation import json_request, problems
 from api.idempotency import IdempotencyKey, keys_of_batch
 from api.job_requests import BatchRequest
 from api.refusals import REFUSALS
+from db.errors import TooManyJobsError
 from db.roles import Role
 from db.session import async_tenant_session
 from tasks import producing
@@ -37,7 +38,7 @@ class BatchBody(BaseModel):
     "",
     status_code=202,
     response_description="All jobs are committed. Those of one task and priority are started in the order they have.",
-    responses=problems(*CALLER_ERRORS, *JSON_ERRORS, JobsInvalidError, *REFUSALS),
+    responses=problems(*CALLER_ERRORS, *JSON_ERRORS, JobsInvalidError, TooManyJobsError, *REFUSALS),
     openapi_extra=json_request(BatchRequest),
 )
 async def create_jobs(request: Request, caller: Caller, idempotency_key: IdempotencyKey) -> BatchBody:

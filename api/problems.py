@@ -83,6 +83,7 @@ KINDS: Final[Mapping[type[Exception], Kind]] = {
     tasks.JobsInvalidError: Kind(422, "invalid-jobs", "Some of the jobs cannot be accepted"),
     db.PayloadUnstorableError: Kind(422, "unstorable-payload", "The payload cannot be kept"),
     db.FileNameInvalidError: Kind(422, "invalid-file-name", "A file cannot have this name"),
+    db.TooManyJobsError: Kind(422, "too-many-jobs", "More jobs at once than may wait"),
     db.QueueFullError: Kind(429, "queue-full", "As many jobs wait as may", RETRY_AFTER_SECONDS),
     sqlalchemy.OperationalError: _DATABASE_AWAY,
     sqlalchemy.InterfaceError: _DATABASE_AWAY,

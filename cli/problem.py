@@ -53,6 +53,7 @@ _EXIT_CODES: dict[type[PartywallError], ExitCode] = {
     errors.UniqueKeyTakenError: ExitCode.REFUSED,
     errors.IdempotencyKeyReusedError: ExitCode.REFUSED,
     errors.QueueFullError: ExitCode.REFUSED,
+    errors.TooManyJobsError: ExitCode.REFUSED,
     errors.TenantDrainingError: ExitCode.REFUSED,
     errors.SigningKeyError: ExitCode.REFUSED,
     errors.SchemaOlderError: ExitCode.REFUSED,

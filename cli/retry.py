@@ -14,8 +14,9 @@ from cli.exit_codes import ExitCode
 from cli.jobs import find_tenant
 from cli.moments import span_seconds
 from cli.output import Json, note, print_json, print_table
-from db.errors import TenantDeletingError, TenantSuspendedError
+from db.errors import TenantDeletingError, TenantDrainingError, TenantSuspendedError
 from db.jobs import JobState
+from db.limits import tenant_limits
 from db.steering import RetriedJob, retry_job, retry_jobs
 
 
@@ -45,6 +46,9 @@ def retry(
 ) -> None:
     """Let jobs that have failed, have expired or were cancelled try once more: by id, or all of a state.
 
+    Of all of a state, those stay whose tenant may not work or is being drained, whose queue has no room for them, or
+    whose unique key has another live job.
+
     Exit code 0: all asked for wait again; 3: one is unknown, so nothing was done, or one cannot be retried.
 
     Example: partywall jobs retry --state failed --task orders.import_csv --since 1h
@@ -60,6 +64,7 @@ def retry(
     with operator_connection() as connection:
         if tenant is not None:
             _require_active(find_tenant(connection, tenant).status, tenant)
+            _require_open(tenant_limits(connection, tenant).flow, tenant)
         jobs = retry_jobs(
             connection, state=JobState(state), task_name=task, slug=tenant, ended_within_seconds=seconds, limit=limit
         )
@@ -90,6 +95,11 @@ def _require_active(status: str, slug: str) -> None:
         raise TenantSuspendedError(slug=slug, hint=f"Let it work again with: partywall tenants resume {slug}")
     if status == "deleting":
         raise TenantDeletingError(slug=slug, hint="There is no way back.")
+
+
+def _require_open(flow: str, slug: str) -> None:
+    if flow == "draining":
+        raise TenantDrainingError(slug=slug, hint=f"Open it again with: partywall tenants resume {slug}")
 
 
 def _print(jobs: Sequence[RetriedJob], *, empty: str) -> None:

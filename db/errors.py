@@ -159,6 +159,13 @@ class BatchInvalidError(PartywallError):
     sqlstate = "PW021"
 
 
+class TooManyJobsError(PartywallError):
+    """More jobs at once than may wait for the tenant at a time."""
+
+    sqlstate = "PW022"
+    retryable: ClassVar[bool] = False
+
+
 class JobOverError(PartywallError):
     """The job is over, or in another state than this needs."""
 

@@ -85,7 +85,8 @@ def retry_jobs(
     """Let jobs of all active tenants that ended in `state` try once more, those first that ended first.
 
     `state` is one of RETRYABLE. At most `limit`, RETRIED_PER_TRANSACTION at a time. Jobs that have failed again
-    meanwhile, or whose unique key has another live job, stay as they are.
+    meanwhile, whose unique key has another live job, whose tenant is being drained, or for which its queue has no room
+    stay as they are.
     """
     values = {
         "state": state.value,

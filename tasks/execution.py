@@ -1,5 +1,6 @@
 """The way of one message through a worker: claim, enter, validate, run, finish or fail, leave."""
 
+import asyncio
 import time
 import traceback
 from collections.abc import Sequence
@@ -11,12 +12,14 @@ from uuid import UUID
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
+from sqlalchemy.util.concurrency import await_, in_greenlet
 
 from db import attempts
 from db.attempts import Attempt, Outcome
 from db.bundle_connections import bundle_connections
 from db.errors import LeaseLostError, PartywallError, TokenExpiredError
+from db.jobs import JobState
 from db.roles import Role
 from db.session import become, platform_connection
 from tasks.body import run_body, run_where
@@ -37,6 +40,11 @@ MAX_TRACEBACK_CHARACTERS = 16_000
 BUNDLE_SECONDS = 0.25
 """What a message's jobs may take together before another one of them begins: one that is slower than it was before
 holds up its neighbours no longer than this, and the time limit of none is cut by more."""
+TELL_SECONDS = 5.0
+"""How long it is tried to tell of a failure while PostgreSQL is away. It takes less to restart, and a job that nobody
+speaks for waits until its lease is over."""
+TELL_PAUSE_SECONDS = 0.1
+"""The first pause; each is longer than the one before by as much."""
 
 log = structlog.get_logger(__name__)
 
@@ -160,9 +168,9 @@ def _record_failure(
         log.warning("attempt_superseded", error=kind)
         raise _superseded(attempt, kind) from None
     try:
-        attempts.abandon(connection)
-        state = attempts.fail(
+        state = _tell(
             connection,
+            stop,
             error=_describe(cause),
             retry_after_seconds=declaration.retry.delay_after(attempt.number, error),
             outcome=_outcome_of(cause),
@@ -183,6 +191,36 @@ def _record_failure(
     log.warning("attempt_failed", error=kind, state=state.value)
     # Not the exception itself: its text may quote the tenant's data, and Celery hands it to Flower.
     raise AttemptFailedError(job=attempt.job_id, attempt=attempt.number, error=kind, state=state.value) from None
+
+
+def _tell(connection: Connection, stop: Stop, **failure: Any) -> JobState:
+    """Roll back what the body did and record its failure, on another connection while this one's server is away.
+
+    What broke the connection, a restart, is often what the body failed of. Where the failure was recorded and only the
+    answer is missing, it is told once more that the lease is lost: nothing is recorded twice.
+    """
+    gives_up_at = time.monotonic() + TELL_SECONDS
+    pause_seconds = 0.0
+    while True:
+        try:
+            attempts.abandon(connection)
+            return attempts.fail(connection, **failure)
+        except DBAPIError as away:
+            # One that could not be opened again was not lost once more: the connection is still without one.
+            is_away = away.connection_invalidated or connection.invalidated or isinstance(away, InterfaceError)
+            pause_seconds += TELL_PAUSE_SECONDS
+            if not is_away or stop.reason is LeaseLostError or time.monotonic() + pause_seconds > gives_up_at:
+                raise
+            log.info("failure_not_recorded_yet", because=type(away).__name__)
+        _pause(pause_seconds)
+
+
+def _pause(seconds: float) -> None:
+    if in_greenlet():
+        # Inside run_sync(): others run on the event loop.
+        await_(asyncio.sleep(seconds))
+    else:
+        time.sleep(seconds)
 
 
 def _superseded(attempt: Attempt, kind: str) -> AttemptFailedError:

@@ -40,6 +40,11 @@ begin
         cancel_reason = left(cancel_job.reason, 500)
     where jobs.tenant_id = tenant
       and jobs.id = cancel_job.job_id;
+
+    -- A body goes on after this, perhaps for long, and the dispatcher would wait for the bucket until it ends.
+    if job.state = 'dispatched' and not pg_has_role(session_user, 'partywall_worker', 'usage') then
+        perform partywall_private.give_token_back(tenant, 1);
+    end if;
     return job.state;
 end
 $$;

@@ -13,7 +13,11 @@ $$;
 
 -- Ends a running attempt and notes it; returns the state its job is in now, null when that attempt is over already.
 -- With `retry_after` the job waits for its next attempt while it has one; null means never again. What was handed back
--- does not count as a try. A job that lost its worker too often has failed, whatever is left.
+-- does not count as a try, keeps its place in the tenant's order, and what it took of a rate. A job that lost its
+-- worker too often has failed, whatever is left.
+--
+-- For what was handed back it locks the tenant's bucket, for which dispatches wait: whoever calls this ends soon after,
+-- and waits for no other job meanwhile.
 create or replace function partywall_private.end_attempt(
     tenant uuid, job uuid, number integer, outcome text, error jsonb, retry_after interval
 )
@@ -34,6 +38,7 @@ begin
                 select
                     verdict.state,
                     case
+                        when end_attempt.outcome = 'handed_back' then jobs.run_at
                         when verdict.state in ('scheduled', 'queued') then now() + end_attempt.retry_after
                         else jobs.run_at
                     end,
@@ -81,6 +86,9 @@ begin
     )
     select ended.state into new_state from ended;
 
+    if new_state is not null and end_attempt.outcome = 'handed_back' then
+        perform partywall_private.give_token_back(end_attempt.tenant, 1);
+    end if;
     if new_state = 'queued' then
         perform partywall_private.announce(end_attempt.tenant);
     end if;
@@ -114,16 +122,22 @@ declare
     its_outcome text := end_attempts.outcome;
 begin
     for mine in
-        select jobs.id, jobs.attempt
-        from partywall.jobs as jobs
-        where jobs.tenant_id = end_attempts.tenant
-          and jobs.id = any(end_attempts.job_ids)
-          and jobs.dispatch_nonce = end_attempts.nonce
-          and jobs.worker = end_attempts.claimed_by
-          and jobs.state || '' = 'running'
-          and words ? end_attempts.outcome
-        order by jobs.bundle_place, jobs.id
-        for no key update
+        -- All of them are locked before the first ends: waiting for one must not keep the tenant's bucket.
+        with held as materialized (
+            select jobs.id, jobs.attempt, jobs.bundle_place
+            from partywall.jobs as jobs
+            where jobs.tenant_id = end_attempts.tenant
+              and jobs.id = any(end_attempts.job_ids)
+              and jobs.dispatch_nonce = end_attempts.nonce
+              and jobs.worker = end_attempts.claimed_by
+              and jobs.state || '' = 'running'
+              and words ? end_attempts.outcome
+            order by jobs.bundle_place, jobs.id
+            for no key update
+        )
+        select held.id, held.attempt
+        from held
+        order by held.bundle_place, held.id
     loop
         job_id := mine.id;
         attempt := mine.attempt;

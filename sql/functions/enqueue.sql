@@ -10,7 +10,8 @@
 -- priority: -100 to 100; of a tenant's own jobs those with more are started first.
 --
 -- Raises PW001 without a tenant, PW005/PW006 when the tenant may not work, PW012 when the payload is over 256 KiB,
--- PW017 when as many of its jobs wait as may, PW018 when it is being drained, PW020 when the priority is out of range.
+-- PW017 when as many of its jobs wait as may, PW018 when it is being drained, PW020 when the priority is out of range,
+-- PW022 when this transaction has accepted as many as may wait.
 create or replace function partywall.enqueue(
     task_name text, payload jsonb, queue text, run_at timestamptz, max_attempts integer,
     runs_for_deleted boolean default false, max_lost integer default 3, expires_at timestamptz default null,

@@ -4,8 +4,8 @@
 -- items: an array of objects with the arguments of enqueue(): task_name, payload, queue and max_attempts; the others,
 --     and run_at, may be left out. Those with a key are accepted by enqueue() itself, one by one; the rest at once.
 --
--- Raises what enqueue() raises, and PW021 when it is no such array. What is wrong with one of them has its place as
--- detail.
+-- Raises what enqueue() raises, PW022 when they are more than may wait at a time, and PW021 when it is no such array.
+-- What is wrong with one of them has its place as detail.
 create or replace function partywall.enqueue_many(items jsonb)
 returns table (place integer, job_id uuid, is_new boolean)
 language plpgsql

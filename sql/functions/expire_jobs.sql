@@ -7,26 +7,39 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    expired integer;
+    expired integer := 0;
+    ended   record;
 begin
-    with late as materialized (
-        select jobs.tenant_id, jobs.id
-        from partywall.jobs as jobs
-        where jobs.state in ('scheduled', 'queued', 'dispatched')
-          and jobs.expires_at <= now()
-        order by jobs.expires_at
-        limit batch_limit
-        for update skip locked
-    )
-    update partywall.jobs as jobs
-    set state = 'expired',
-        finished_at = now(),
-        dispatch_nonce = null
-    from late
-    where jobs.tenant_id = late.tenant_id
-      and jobs.id = late.id;
-
-    get diagnostics expired = row_count;
+    for ended in
+        with late as materialized (
+            select jobs.tenant_id, jobs.id, jobs.state
+            from partywall.jobs as jobs
+            where jobs.state in ('scheduled', 'queued', 'dispatched')
+              and jobs.expires_at <= now()
+            order by jobs.expires_at
+            limit batch_limit
+            for update skip locked
+        ),
+        done as (
+            update partywall.jobs as jobs
+            set state = 'expired',
+                finished_at = now(),
+                dispatch_nonce = null
+            from late
+            where jobs.tenant_id = late.tenant_id
+              and jobs.id = late.id
+            returning jobs.tenant_id, late.state
+        )
+        select
+            done.tenant_id,
+            count(*) as jobs,
+            count(*) filter (where done.state = 'dispatched') as dispatched
+        from done
+        group by done.tenant_id
+    loop
+        expired := expired + ended.jobs;
+        perform partywall_private.give_token_back(ended.tenant_id, ended.dispatched::integer);
+    end loop;
     return expired;
 end
 $$;

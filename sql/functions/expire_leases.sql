@@ -1,6 +1,7 @@
 -- Takes back the jobs of attempts whose lease has run out, at most `batch_limit`: their process is gone, stands still
 -- or cannot reach the database. Should it come back, it finds the lease gone and nothing of it is kept.
--- Returns what became of each.
+-- Returns what became of each. Of a bundle the last places come first: where the limit leaves some of it, the one that
+-- ran is among them, and the others are told by it.
 create or replace function partywall.expire_leases(batch_limit integer)
 returns table (tenant_id uuid, job_id uuid, attempt integer, new_state text)
 language plpgsql
@@ -28,7 +29,7 @@ begin
         from partywall.jobs as jobs
         where jobs.state = 'running'
           and jobs.lease_expires_at <= now()
-        order by jobs.lease_expires_at
+        order by jobs.lease_expires_at, jobs.dispatch_nonce, jobs.bundle_place desc
         limit batch_limit
         for update skip locked
     loop

@@ -1,6 +1,29 @@
 -- Whether anything of a tenant is accepted, and whether anything of it starts.
 
--- Returns when the tenant may enqueue so many jobs more. Raises PW017 when its queue is full, PW018 when it is drained.
+-- Returns how many jobs more of a tenant may wait where no more than `max_queued` may; null where any number may.
+create or replace function partywall_private.room_of(tenant uuid, max_queued integer)
+returns integer
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select room_of.max_queued - counted.jobs
+    from (
+        select count(*)::integer as jobs
+        from (
+            select 1
+            from partywall.jobs as jobs
+            where jobs.tenant_id = room_of.tenant
+              and jobs.state in ('scheduled', 'queued')
+              and room_of.max_queued is not null
+            limit room_of.max_queued
+        ) as waiting
+    ) as counted
+$$;
+
+-- Returns when the tenant may enqueue so many jobs more. Raises PW017 when its queue is full, PW018 when it is drained,
+-- and PW022 when they, with what this transaction has accepted before, would not fit into an empty queue either.
+--
 -- A limit of jobs that wait is exact for transactions of the API, which are short and come one after another here. A
 -- body does not hold up others until it ends: what bodies enqueue at the same moment may exceed it. Nor is a body
 -- refused when its tenant is drained: what was accepted before may come to its end, and that is to enqueue something,
@@ -12,8 +35,9 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    limits  record;
-    waiting bigint;
+    limits    record;
+    room      integer;
+    together  bigint;
 begin
     select effective.flow, effective.max_queued into limits
     from partywall_private.effective_limits as effective
@@ -31,19 +55,28 @@ begin
     if pg_has_role(session_user, 'partywall_api', 'usage') then
         perform pg_advisory_xact_lock(hashtextextended('partywall/queue/' || require_room.tenant, 0));
     end if;
-    select count(*) into waiting
-    from (
-        select 1
+    room := partywall_private.room_of(require_room.tenant, limits.max_queued);
+    if require_room.more <= room then
+        return;
+    end if;
+
+    -- A batch comes in parts, each job with a key by itself. All its jobs were created at the same moment: now().
+    together := require_room.more;
+    if pg_current_xact_id_if_assigned() is not null then
+        select together + count(*) into together
         from partywall.jobs as jobs
         where jobs.tenant_id = require_room.tenant
           and jobs.state in ('scheduled', 'queued')
-        limit limits.max_queued
-    ) as counted;
-    if waiting + require_room.more > limits.max_queued then
-        raise exception 'the queue of the tenant is full: % jobs wait', waiting using
-            errcode = 'PW017',
-            hint = format('At most %s of its jobs may wait. Try again when some have started.', limits.max_queued);
+          and jobs.created_at = now();
     end if;
+    if together > limits.max_queued then
+        raise exception '% jobs are more than the % that may wait at a time', together, limits.max_queued using
+            errcode = 'PW022',
+            hint = format('Send at most %s at a time, and the others when these have started.', limits.max_queued);
+    end if;
+    raise exception 'the queue of the tenant is full: % jobs wait', limits.max_queued - room using
+        errcode = 'PW017',
+        hint = format('At most %s of its jobs may wait. Try again when some have started.', limits.max_queued);
 end
 $$;
 

@@ -68,6 +68,36 @@ as $$
     from partywall_private.limits_of(partywall.current_tenant_id()) as found
 $$;
 
+-- Puts back what jobs took of the tenant's rate that were dispatched and not started, if it has one. Nothing is lost
+-- where more comes together than a burst: whoever looks into the bucket counts no more than that.
+--
+-- It is locked until the transaction ends, and every dispatch that serves the tenant waits for it. So it waits for
+-- nothing itself: where a dispatch has the bucket at this moment, the tokens are gone, and time brings others.
+create or replace function partywall_private.give_token_back(tenant uuid, count integer)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    with held as materialized (
+        select buckets.tenant_id
+        from partywall_private.buckets as buckets
+        where buckets.tenant_id = give_token_back.tenant
+          and give_token_back.count > 0
+        for no key update skip locked
+    )
+    update partywall_private.buckets as buckets
+    set tokens = buckets.tokens + give_token_back.count
+    from held
+    where buckets.tenant_id = held.tenant_id;
+
+    if found then
+        perform partywall_private.announce(give_token_back.tenant);
+    end if;
+end
+$$;
+
 -- Locks the tenant and notes who changes these limits of it, and when. Returns its id, null when no tenant has that
 -- slug. Raises PW006.
 create or replace function partywall_private.changed_limits(slug text, names text[], changed_by text)

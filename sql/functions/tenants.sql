@@ -187,28 +187,42 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cancelled integer;
+    cancelled integer := 0;
+    ended     record;
 begin
-    with waiting as (
-        select jobs.tenant_id, jobs.id
-        from partywall.tenants as tenants
-        inner join partywall.jobs as jobs on tenants.id = jobs.tenant_id
-        where tenants.status = 'deleting'
-          and jobs.state in ('scheduled', 'queued', 'dispatched')
-          and not jobs.runs_for_deleted
-        limit batch_limit
-        for update of jobs skip locked
-    )
-    update partywall.jobs as jobs
-    set state = 'cancelled',
-        dispatch_nonce = null,
-        finished_at = now(),
-        cancel_reason = 'the tenant is being deleted'
-    from waiting
-    where jobs.tenant_id = waiting.tenant_id
-      and jobs.id = waiting.id;
-
-    get diagnostics cancelled = row_count;
+    for ended in
+        with waiting as materialized (
+            select jobs.tenant_id, jobs.id, jobs.state
+            from partywall.tenants as tenants
+            inner join partywall.jobs as jobs on tenants.id = jobs.tenant_id
+            where tenants.status = 'deleting'
+              and jobs.state in ('scheduled', 'queued', 'dispatched')
+              and not jobs.runs_for_deleted
+            limit batch_limit
+            for update of jobs skip locked
+        ),
+        done as (
+            update partywall.jobs as jobs
+            set state = 'cancelled',
+                dispatch_nonce = null,
+                finished_at = now(),
+                cancel_reason = 'the tenant is being deleted'
+            from waiting
+            where jobs.tenant_id = waiting.tenant_id
+              and jobs.id = waiting.id
+            returning jobs.tenant_id, waiting.state
+        )
+        select
+            done.tenant_id,
+            count(*) as jobs,
+            count(*) filter (where done.state = 'dispatched') as dispatched
+        from done
+        group by done.tenant_id
+    loop
+        cancelled := cancelled + ended.jobs;
+        -- What runs for a deleted tenant has its rate too.
+        perform partywall_private.give_token_back(ended.tenant_id, ended.dispatched::integer);
+    end loop;
     return cancelled;
 end
 $$;

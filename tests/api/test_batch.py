@@ -152,12 +152,26 @@ def test_another_tenants_keys_and_jobs_do_not_exist(as_acme: httpx.Client, as_ze
 
 
 def test_a_full_queue_takes_none_of_them(as_acme: httpx.Client, acme: TestTenant, database: Database) -> None:
-    limit(acme, max_queued=2)
+    limit(acme, max_queued=3)
+    post(as_acme, FETCH)
 
     problem(post(as_acme, FETCH, FETCH, FETCH), 429, "queue-full")
 
-    assert count(database, acme) == 0
+    assert count(database, acme) == 1
     assert post(as_acme, FETCH, FETCH).status_code == 202
+
+
+@pytest.mark.parametrize("headers", [{}, KEYED])
+def test_more_than_may_ever_wait_are_not_told_to_come_again(
+    as_acme: httpx.Client, acme: TestTenant, database: Database, headers: dict[str, str]
+) -> None:
+    limit(acme, max_queued=2)
+
+    response = post(as_acme, FETCH, FETCH, FETCH, **headers)
+
+    assert "at most 2" in problem(response, 422, "too-many-jobs")["hint"]
+    assert "retry-after" not in response.headers
+    assert count(database, acme) == 0
 
 
 def test_a_tenant_that_may_not_work_is_refused(as_acme: httpx.Client, acme: TestTenant) -> None:

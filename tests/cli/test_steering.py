@@ -170,6 +170,17 @@ def test_a_filter_needs_a_tenant_that_may_work(acme: TestTenant, partywall: Run)
     assert job_of(acme, job_id).state == "failed"
 
 
+def test_a_filter_needs_a_tenant_that_is_not_being_drained(acme: TestTenant, partywall: Run) -> None:
+    job_id = failed(acme)
+    partywall("tenants", "drain", "acme", "--reason", "moving out")
+
+    result = partywall("jobs", "retry", "--state", "failed", "--tenant", "acme")
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "partywall tenants resume acme" in result.stderr
+    assert job_of(acme, job_id).state == "failed"
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -181,6 +181,16 @@ def test_what_is_handed_back_does_not_count_and_waits_for_nothing(database: Data
     assert [row.outcome for row in ended(acme, attempt.job_id)] == ["handed_back"] * 4 + ["killed"]
 
 
+def test_what_is_handed_back_is_before_what_came_after_it(acme: TestTenant) -> None:
+    first, second = enqueue_one(acme), enqueue_one(acme)
+    (message,) = dispatch_all(batch_limit=1)
+    claim_of(message)
+    end(message, outcome=Outcome.HANDED_BACK)
+
+    assert message.job_id == first
+    assert [message.job_id for message in dispatch_all()] == [first, second]
+
+
 def test_handing_back_keeps_what_the_try_before_it_said(database: Database, acme: TestTenant) -> None:
     message, attempt = started(acme)
     end(message)

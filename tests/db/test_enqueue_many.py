@@ -21,6 +21,7 @@ from db.errors import (
     TenantDeletingError,
     TenantDrainingError,
     TenantSuspendedError,
+    TooManyJobsError,
     UniqueKeyTakenError,
 )
 from db.limits import drain_tenant
@@ -158,10 +159,42 @@ def test_the_first_that_is_wrong_is_told(acme: TestTenant) -> None:
 def test_a_full_queue_takes_all_or_none(database: Database, acme: TestTenant) -> None:
     limit(acme, max_queued=3)
 
-    assert isinstance(refusal_of(acme, [job()] * 4), QueueFullError)
-    assert isinstance(refusal_of(acme, [job(), job(unique_key="a"), *[job()] * 2]), QueueFullError)
+    enqueue_one(acme)
+
+    assert isinstance(refusal_of(acme, [job()] * 3), QueueFullError)
+    assert isinstance(refusal_of(acme, [job(), job(unique_key="a"), job()]), QueueFullError)
+    assert jobs_in(database) == 1
+    assert len(accept(acme, [job(), job(unique_key="a")])) == 2
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        [job()] * 4,
+        [job(), job(unique_key="a"), *[job()] * 2],
+        [job(idempotency_key=key) for key in "abcd"],
+        [job(idempotency_key=key, unique_key=key, if_live="return") for key in "abcd"],
+    ],
+)
+def test_more_than_may_ever_wait_are_not_told_to_come_again(
+    batch: list[NewJob], database: Database, acme: TestTenant
+) -> None:
+    limit(acme, max_queued=3)
+
+    refusal = refusal_of(acme, batch)
+
+    assert isinstance(refusal, TooManyJobsError)
+    assert (refusal.message, refusal.retryable) == ("4 jobs are more than the 3 that may wait at a time", False)
+    assert "at most 3" in (refusal.hint or "")
     assert jobs_in(database) == 0
-    assert len(accept(acme, [job(), job(unique_key="a"), job()])) == 3
+
+
+def test_more_than_a_statement_takes_are_more_than_may_ever_wait_too(database: Database, acme: TestTenant) -> None:
+    limit(acme, max_queued=BATCH_LIMIT + 1)
+
+    assert isinstance(refusal_of(acme, [job()] * (BATCH_LIMIT + 2)), TooManyJobsError)
+    assert jobs_in(database) == 0
+    assert len(accept(acme, [job()] * (BATCH_LIMIT + 1))) == BATCH_LIMIT + 1
 
 
 def test_a_tenant_that_may_not_work_is_refused(database: Database, acme: TestTenant, zeta: TestTenant) -> None:

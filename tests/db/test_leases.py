@@ -7,9 +7,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from db import attempts
+from db.roles import Role
+from db.session import platform_connection
 from tests.databases import Database, TestTenant
 from tests.db.racing import at_once
-from tests.db.work import body_of, claim_of, dispatch_all, enqueue_one, expire, job_of, start_one
+from tests.db.work import TESTS, body_of, claim_of, dispatch_all, enqueue_one, expire, job_of, start_one
 
 
 def test_an_attempt_that_outlives_its_lease_gives_the_job_back(acme: TestTenant) -> None:
@@ -97,3 +100,27 @@ def test_of_a_bundle_what_its_process_had_not_begun_is_no_loss(
 
     ended = database.ask("select outcome from partywall.attempts where job_id = :id", id=waiting.job_id)
     assert {outcome for (outcome,) in ended} == outcomes
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_of_a_bundle_that_a_limit_cuts_only_what_ran_is_lost(limit: int, database: Database, acme: TestTenant) -> None:
+    ids = [enqueue_one(acme, max_attempts=1) for _ in range(3)]
+    sent = dispatch_all(bundle_limit=3, bundle_seconds=60)
+    with platform_connection(Role.WORKER) as connection:
+        attempts.claim(
+            connection,
+            tenant_id=acme.id,
+            job_ids=ids,
+            nonce=sent[0].nonce,
+            task_name=sent[0].task_name,
+            worker=TESTS,
+            lease_seconds=0,
+            lifetime_seconds=60,
+        )
+
+    while expire(limit=limit):
+        pass
+
+    assert [job_of(acme, each).state for each in ids] == ["failed", "queued", "queued"]
+    outcomes = database.ask("select outcome from partywall.attempts order by job_id")
+    assert [outcome for (outcome,) in outcomes] == ["lost", "handed_back", "handed_back"]

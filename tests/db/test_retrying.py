@@ -9,9 +9,11 @@ from sqlalchemy import text
 from db import attempts, steering
 from db.errors import JobNotFoundError, JobOverError, TenantDeletingError, TenantSuspendedError
 from db.jobs import list_attempts
+from db.limits import drain_tenant
 from db.roles import Role
 from db.session import platform_connection, tenant_session
 from tests.databases import Database, TestTenant
+from tests.db.limiting import limit
 from tests.db.work import (
     WRITE,
     body_of,
@@ -166,6 +168,30 @@ def test_many_are_retried_oldest_first_and_no_more_than_asked(acme: TestTenant) 
     ids = [failed_one(acme) for _ in range(3)]
 
     assert [retry_many(most=2), retry_many(most=2), retry_many(most=2)] == [ids[:2], ids[2:], []]
+
+
+def test_of_many_those_of_a_drained_tenant_stay(acme: TestTenant, zeta: TestTenant) -> None:
+    stays, waits = failed_one(acme), failed_one(zeta)
+    with platform_connection(Role.OPERATOR) as connection:
+        drain_tenant(connection, acme.slug, reason="moving out")
+
+    assert retry_many() == [waits]
+    assert job_of(acme, stays).state == "failed"
+
+
+def test_of_many_no_more_wait_again_than_there_is_room_for(acme: TestTenant, zeta: TestTenant) -> None:
+    mine = [failed_one(acme) for _ in range(4)]
+    theirs = [failed_one(zeta) for _ in range(2)]
+    limit(acme, max_queued=3)
+    enqueue_one(acme)
+
+    assert retry_many(most=3) == [*mine[:2], theirs[0]]
+    assert retry_many(most=3) == [theirs[1]]
+    assert retry_many() == []
+    assert [job_of(acme, job_id).state for job_id in mine] == ["queued", "queued", "failed", "failed"]
+
+    limit(acme, max_queued=None)
+    assert retry_many() == mine[2:]
 
 
 def test_of_many_those_whose_unique_key_is_taken_stay(database: Database, acme: TestTenant) -> None:

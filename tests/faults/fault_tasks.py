@@ -49,6 +49,15 @@ def waits(job: Job, payload: Begun) -> None:
     wait_until(payload.go_on.exists, timeout_seconds=MEETING_SECONDS)
 
 
+@task("faults.asks", max_attempts=3, retry_base_seconds=0.01)
+def asks(job: Job, payload: Begun) -> None:
+    """Keep one note; on the first attempt wait for PostgreSQL's answer, which does not come."""
+    job.connection.execute(WRITE, {"body": "asked"})
+    if job.attempt == 1:
+        payload.begun.touch()
+        job.connection.execute(text("select pg_sleep(60)"))
+
+
 CHANGE = text("update app.notes set body = body || '+' where body like :body || '%'")
 
 

@@ -19,6 +19,7 @@ from tests.databases import TestTenant, make_template
 from tests.db.notes import rows_of, write_note
 from tests.faults.conftest import Busy, See
 from tests.site import Site
+from tests.waiting import wait_until
 from tests.workers.test_life import attempts_of
 
 
@@ -56,6 +57,19 @@ def test_a_restart_costs_the_running_attempts_and_nothing_else(
 
     assert_all_ran(system, tenant, running + waiting, kept=kept)
     see("PostgreSQL restarts")
+
+
+def test_an_attempt_that_fails_of_a_restart_says_so_when_postgresql_is_back(
+    system: Site, tenant: TestTenant, postgres_of_its_own: Database, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
+    job_id = system.enqueue(tenant, "faults.asks", {"begun": str(begun), "go_on": str(begun)})
+    wait_until(begun.exists, timeout_seconds=30, what="the body has begun")
+    postgres_of_its_own.restart()
+    job = system.wait(tenant, job_id, timeout_seconds=60)
+
+    assert (job.state, job.attempt) == ("succeeded", 2)
+    assert attempts_of(system, job_id) == [(1, "failed"), (2, "succeeded")]
 
 
 def test_ended_sessions_cost_the_running_attempts_and_nothing_else(

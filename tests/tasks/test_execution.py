@@ -9,9 +9,10 @@ from pydantic import BaseModel
 from sqlalchemy import text
 
 from db import attempts
+from db.errors import LeaseLostError
 from db.roles import Role
 from db.session import tenant_session
-from tasks import Job, execution, producing, task
+from tasks import AsyncJob, Job, execution, producing, task
 from tasks.errors import AttemptFailedError
 from tasks.heart import heart
 from tests.databases import Database, TestTenant
@@ -50,7 +51,10 @@ def locked(database: Database) -> Iterator[Database]:
     database.do("alter role partywall_worker login")
 
 
-def test_an_attempt_whose_failure_cannot_be_recorded_quotes_nothing(locked: Database, acme: TestTenant) -> None:
+def test_an_attempt_whose_failure_cannot_be_recorded_quotes_nothing(
+    locked: Database, acme: TestTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution, "TELL_SECONDS", 0)
     with tenant_session(acme.context, role=Role.API) as session:
         producing.enqueue(session, "tests.quotes_its_payload", {"number": "4111 1111"})
     (sent,) = dispatch_all()
@@ -60,6 +64,65 @@ def test_an_attempt_whose_failure_cannot_be_recorded_quotes_nothing(locked: Data
 
     assert "4111" not in "".join(traceback.format_exception(failed.value))
     assert locked.ask("select state from partywall.jobs") == [("running",)]
+
+
+@task("tests.loses_its_database", max_attempts=1)
+async def loses_its_database(job: AsyncJob, payload: CardNumber) -> None:
+    """Lose the database, then fail because of it."""
+    pid = await job.session.scalar(text("select pg_backend_pid()"))
+    _servers[0].do("alter role partywall_worker nologin")
+    _servers[0].ask("select pg_terminate_backend(:pid)", pid=pid)
+    await job.session.execute(text("select 1"))
+
+
+@pytest.mark.parametrize(
+    ("task_name", "error"),
+    [("tests.quotes_its_payload", "ValueError"), ("tests.loses_its_database", "OperationalError")],
+)
+def test_a_failure_is_recorded_as_soon_as_the_database_is_back(
+    task_name: str, error: str, locked: Database, acme: TestTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    pause = execution._pause
+
+    def come_back_in_the_third(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            locked.do("alter role partywall_worker login")
+        pause(seconds)
+
+    monkeypatch.setattr(execution, "_pause", come_back_in_the_third)
+    with tenant_session(acme.context, role=Role.API) as session:
+        producing.enqueue(session, task_name, {"number": "4111 1111"})
+    (sent,) = dispatch_all()
+
+    with pytest.raises(AttemptFailedError, match="attempt failed"):
+        run_sent(sent)
+
+    assert locked.ask("select state, error ->> 'type' from partywall.jobs") == [("failed", error)]
+    assert locked.ask("select attempt, outcome from partywall.attempts") == [(1, "failed")]
+    assert pauses == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_nothing_is_told_of_an_attempt_that_has_lost_its_lease_meanwhile(
+    locked: Database, acme: TestTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def lose_the_lease(seconds: float) -> None:
+        pauses.append(seconds)
+        for each in heart()._held.values():
+            each.stop.ask(LeaseLostError)
+
+    monkeypatch.setattr(execution, "_pause", lose_the_lease)
+    with tenant_session(acme.context, role=Role.API) as session:
+        producing.enqueue(session, "tests.quotes_its_payload", {"number": "4111 1111"})
+    (sent,) = dispatch_all()
+
+    with pytest.raises(AttemptFailedError, match="could not be told"):
+        run_sent(sent)
+
+    assert len(pauses) == 1
 
 
 @task("tests.is_tried_twice", max_attempts=2)
