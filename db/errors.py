@@ -159,6 +159,12 @@ class BatchInvalidError(PartywallError):
     sqlstate = "PW021"
 
 
+class WorkerNotProvenError(PartywallError):
+    """Another process is listed with this id."""
+
+    sqlstate = "PW022"
+
+
 class JobOverError(PartywallError):
     """The job is over, or in another state than this needs."""
 
