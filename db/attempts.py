@@ -1,10 +1,12 @@
 """One attempt of a job, as the worker that runs it sees it: claim, progress, checkpoint, finish, fail."""
 
 import json
+import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -47,6 +49,8 @@ class WorkerIdentity:
 
     id: UUID
     name: str
+    secret: bytes = field(default_factory=partial(secrets.token_bytes, 32), repr=False)
+    """What it proves with that it is the one that was listed; the bodies it runs have its login, too."""
 
 
 @dataclass(frozen=True, slots=True)

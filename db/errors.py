@@ -166,6 +166,12 @@ class TooManyJobsError(PartywallError):
     retryable: ClassVar[bool] = False
 
 
+class WorkerNotProvenError(PartywallError):
+    """Another process is listed with this id."""
+
+    sqlstate = "PW023"
+
+
 class JobOverError(PartywallError):
     """The job is over, or in another state than this needs."""
 

@@ -46,38 +46,50 @@ class ServedQueues:
     slots: int
 
 
-_REGISTER = text("select partywall.register_worker(:id, :name, :pid, :pool, :queues, :slots)")
-_HEARTBEAT = text("select * from partywall.heartbeat(:worker, :tokens, make_interval(secs => :lease))")
+SLOTS_LIMIT = 256
+"""As many bodies as one process may say that it runs at a time; PostgreSQL takes no more either."""
+
+_REGISTER = text("select partywall.register_worker(:id, :name, :pid, :pool, :queues, :slots, :secret)")
+_HEARTBEAT = text("select * from partywall.heartbeat(:worker, :tokens, make_interval(secs => :lease), :secret)")
+_FORGET = text("select partywall.forget_worker(:id, :secret)")
 _FORGET_LOST = text("select partywall.forget_lost_workers(make_interval(secs => :silent))")
 
 
 def register(
     connection: Connection, worker: WorkerIdentity, *, pool: str, queues: Sequence[str], slots: int = 1
 ) -> None:
-    """List this process as one that runs `slots` bodies at a time; once it is listed, say that it still does."""
+    """List this process as one that runs `slots` bodies at a time; once it is listed, say that it still does.
+
+    Raises:
+        WorkerNotProvenError: the id is listed with another secret.
+    """
     values = {
-        "id": worker.id, "name": worker.name, "pid": os.getpid(), "pool": pool, "queues": list(queues), "slots": slots
+        "id": worker.id, "name": worker.name, "pid": os.getpid(), "pool": pool, "queues": list(queues), "slots": slots,
+        "secret": worker.secret,
     }  # fmt: skip
     connection.execute(_REGISTER, values)
     connection.commit()
 
 
 def heartbeat(
-    connection: Connection, worker_id: UUID, held: Sequence[TenantContext], *, lease_seconds: float
+    connection: Connection, worker: WorkerIdentity, held: Sequence[TenantContext], *, lease_seconds: float
 ) -> dict[TenantContext, JobState | None]:
     """Extend the leases of these attempts; return those that are no longer the process's, and where their jobs are now.
 
     None is a job that is gone, or an attempt that has been going on for longer than any may. One round trip for all.
     """
-    values = {"worker": worker_id, "tokens": [context.token for context in held], "lease": lease_seconds}
+    values = {
+        "worker": worker.id, "tokens": [context.token for context in held], "lease": lease_seconds,
+        "secret": worker.secret,
+    }  # fmt: skip
     lost = connection.execute(_HEARTBEAT, values).all()
     connection.commit()
     return {held[row.token_position - 1]: row.job_state and JobState(row.job_state) for row in lost}
 
 
-def forget(connection: Connection, worker_id: UUID) -> None:
+def forget(connection: Connection, worker: WorkerIdentity) -> None:
     """Take a process that ends off the list."""
-    connection.execute(text("select partywall.forget_worker(:id)"), {"id": worker_id})
+    connection.execute(_FORGET, {"id": worker.id, "secret": worker.secret})
     connection.commit()
 
 

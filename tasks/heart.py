@@ -67,7 +67,7 @@ class Heart:
             return
         try:
             with platform_connection(Role.WORKER) as connection:
-                workers.forget(connection, identity.identity().id)
+                workers.forget(connection, identity.identity())
         except (SQLAlchemyError, PartywallError):
             # The reaper forgets it, ten minutes later.
             log.info("worker_not_forgotten")
@@ -127,7 +127,7 @@ class Heart:
         with platform_connection(Role.WORKER) as connection:
             if is_idle_turn:
                 workers.register(connection, me, pool=identity.pool(), queues=identity.queues(), slots=identity.slots())
-            return workers.heartbeat(connection, me.id, held, lease_seconds=self.lease_seconds) if held else {}
+            return workers.heartbeat(connection, me, held, lease_seconds=self.lease_seconds) if held else {}
 
     def _give_up(self, held: _Held, reason: Reason) -> None:
         if held.attempt.context not in self._held:

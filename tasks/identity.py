@@ -1,4 +1,4 @@
-"""Which process this is that runs bodies: an id of its own, new after every fork, and what people call it."""
+"""Which process this is that runs bodies: an id and a secret of its own, new after every fork; what people call it."""
 
 import os
 import socket

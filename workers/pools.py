@@ -5,6 +5,7 @@ from typing import Any
 from celery import concurrency
 
 from db.errors import PartywallError
+from db.workers import SLOTS_LIMIT
 
 PREFORK = "prefork"
 SOLO = "solo"
@@ -17,7 +18,7 @@ SUPPORTED = {
 
 
 class PoolRefusedError(PartywallError):
-    """The pool runs bodies as greenlets, or in a way that nobody here has tried."""
+    """The pool runs bodies as greenlets, too many of them, or in a way that nobody here has tried."""
 
 
 def require_pool(chosen: Any) -> str:
@@ -37,6 +38,21 @@ def require_pool(chosen: Any) -> str:
             hint=_HINT,
         )
     raise PoolRefusedError("nobody has tried what bodies share in this pool", pool=module, hint=_HINT)
+
+
+def require_slots(slots: int) -> int:
+    """Return how many bodies a process of the worker runs at a time.
+
+    Raises:
+        PoolRefusedError: they are more than a process may have, which would be listed nowhere.
+    """
+    if slots > SLOTS_LIMIT:
+        raise PoolRefusedError(
+            f"a process runs at most {SLOTS_LIMIT} bodies at a time",
+            concurrency=slots,
+            hint="Take a smaller --concurrency, and start more workers.",
+        )
+    return slots
 
 
 _HINT = "Use --pool=prefork, --pool=threads or --pool=solo; for many waits at once, async def bodies."

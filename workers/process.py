@@ -19,7 +19,7 @@ from tasks.logs import configure_logging
 from tasks.settings import TaskSettings
 from tasks.startup import starting
 from tasks.time_limit import leave_limits_to_celery
-from workers.pools import PREFORK, SOLO, require_pool
+from workers.pools import PREFORK, SOLO, require_pool, require_slots
 from workers.unreadable import log_without_contents
 
 LOOK_SECONDS = 1.0
@@ -46,10 +46,10 @@ def _prepare(sender: Any, **_: Any) -> None:
     configure_logging("celery")
     with starting(*_roles()):
         pool = require_pool(sender.pool_cls)
+        slots = 1 if pool == PREFORK else require_slots(_slots(sender.concurrency))
     if pool == SOLO:
         # While its body runs nobody answers RabbitMQ's heartbeats, and it would give the message to another worker.
         sender.app.conf.broker_heartbeat = 0
-    slots = 1 if pool == PREFORK else _slots(sender.concurrency)
     identity.describe(hostname=sender.hostname, pool=pool, queues=_queues(sender), slots=slots)
     signals.worker_shutting_down.connect(_hand_back_after_grace)
     if pool == PREFORK:

@@ -1,28 +1,50 @@
--- The processes that run bodies: each says who it is, and while it runs something, that it still does.
+-- The processes that run bodies: each says who it is, and while it runs something, that it still does. A body has the
+-- same login, so a process proves who it is with a secret that it made when it began. Nothing here locks the row of a
+-- process whose secret is not known: its next heartbeat would wait for that body's transaction, and lose its leases.
 
--- Adds a process. Its id is new for every process; a name and a pid come back.
+-- Adds a process, or says that it is still there. Its id is new for every process; a name and a pid come back. Raises
+-- PW023 when the id is listed with another secret.
 create or replace function partywall.register_worker(
-    id uuid, name text, pid integer, pool text, queues text[], slots integer
+    id uuid, name text, pid integer, pool text, queues text[], slots integer, secret bytea
 )
 returns void
-language sql
+language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    insert into partywall_private.workers (id, name, pid, pool, queues, slots)
+begin
+    update partywall_private.workers as workers
+    set seen_at = now()
+    where workers.id = register_worker.id
+      and workers.secret_sha256 = sha256(register_worker.secret);
+
+    if found then
+        return;
+    end if;
+
+    insert into partywall_private.workers (id, name, pid, pool, queues, slots, secret_sha256)
     values (
         register_worker.id, register_worker.name, register_worker.pid, register_worker.pool, register_worker.queues,
-        register_worker.slots
+        register_worker.slots, sha256(register_worker.secret)
     )
-    on conflict (id) do update set seen_at = now()
+    on conflict on constraint workers_pkey do nothing;
+
+    if not found then
+        raise exception 'another process is listed with this id' using
+            errcode = 'PW023',
+            hint = 'Take a new id and a new secret for every process.';
+    end if;
+end
 $$;
 
 -- Says that the process is alive and extends the leases of the attempts whose tokens it holds to `lease` from now, once
 -- a third of it is used up. Returns what is no longer theirs: the position of the token, from 1, and the state of its
 -- job, null when there is none. A row that somebody has locked is being finished or taken away at this moment: the next
--- heartbeat will tell.
-create or replace function partywall.heartbeat(worker uuid, tokens text[], lease interval)
+-- heartbeat will tell. Without the secret of the process, as the version before sends it, it is about leases only.
+create or replace function partywall.heartbeat(
+    worker uuid, tokens text[], lease interval, secret bytea default null
+)
 returns table (token_position integer, job_state text)
 language plpgsql
 volatile
@@ -35,7 +57,8 @@ declare
 begin
     update partywall_private.workers as workers
     set seen_at = now()
-    where workers.id = heartbeat.worker;
+    where workers.id = heartbeat.worker
+      and workers.secret_sha256 = sha256(heartbeat.secret);
 
     for place in 1 .. coalesce(array_length(tokens, 1), 0) loop
         token_position := place;
@@ -84,19 +107,21 @@ begin
 end
 $$;
 
--- Forgets a process that ends.
-create or replace function partywall.forget_worker(id uuid)
+-- Forgets a process that ends. Nothing happens when its secret is another.
+create or replace function partywall.forget_worker(id uuid, secret bytea)
 returns void
 language sql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    delete from partywall_private.workers as workers where workers.id = forget_worker.id
+    delete from partywall_private.workers as workers
+    where workers.id = forget_worker.id
+      and workers.secret_sha256 = sha256(forget_worker.secret)
 $$;
 
 -- Forgets processes that have not been heard of for `silent_for`; returns how many. What they ran is not asked here:
--- each job has a lease of its own.
+-- each job has a lease of its own. A row that is locked is left to the next time: the reaper waits for no body.
 create or replace function partywall.forget_lost_workers(silent_for interval)
 returns integer
 language plpgsql
@@ -107,8 +132,15 @@ as $$
 declare
     forgotten integer;
 begin
+    with lost as materialized (
+        select silent.id
+        from partywall_private.workers as silent
+        where silent.seen_at < now() - silent_for
+        for update skip locked
+    )
     delete from partywall_private.workers as workers
-    where workers.seen_at < now() - silent_for;
+    using lost
+    where workers.id = lost.id;
 
     get diagnostics forgotten = row_count;
     return forgotten;
@@ -150,18 +182,18 @@ as $$
 $$;
 
 grant execute on function
-partywall.register_worker(uuid, text, integer, text, text[], integer),
-partywall.heartbeat(uuid, text[], interval),
-partywall.forget_worker(uuid)
+partywall.register_worker(uuid, text, integer, text, text[], integer, bytea),
+partywall.heartbeat(uuid, text[], interval, bytea),
+partywall.forget_worker(uuid, bytea)
 to partywall_worker;
 grant execute on function partywall.forget_lost_workers(interval), partywall.served_queues() to partywall_dispatcher;
 grant execute on function partywall.workers_overview() to partywall_operator;
 
-comment on function partywall.register_worker(uuid, text, integer, text, text[], integer) is
+comment on function partywall.register_worker(uuid, text, integer, text, text[], integer, bytea) is
 'partywall: allow definer-executable, it lists processes for the operator; there is nothing of a tenant in it';
-comment on function partywall.heartbeat(uuid, text[], interval) is
+comment on function partywall.heartbeat(uuid, text[], interval, bytea) is
 'partywall: allow definer-executable, it speaks for no job but those whose tokens it is given';
-comment on function partywall.forget_worker(uuid) is
+comment on function partywall.forget_worker(uuid, bytea) is
 'partywall: allow definer-executable, it lists processes for the operator; there is nothing of a tenant in it';
 comment on function partywall.forget_lost_workers(interval) is
 'partywall: allow definer-executable, it lists processes for the operator; there is nothing of a tenant in it';

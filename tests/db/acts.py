@@ -80,7 +80,7 @@ def say(life: Life, *, statement: str) -> str | None:
 
 def heartbeat(life: Life) -> str | None:
     with platform_connection(Role.WORKER) as connection:
-        lost = workers.heartbeat(connection, TESTS.id, [life.context], lease_seconds=600)
+        lost = workers.heartbeat(connection, TESTS, [life.context], lease_seconds=600)
     return "lost" if lost == {life.context: life.state} else None
 
 

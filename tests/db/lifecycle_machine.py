@@ -164,7 +164,7 @@ class Lifecycle(RuleBasedStateMachine):
     def heartbeat(self, mine: Held, others: Held) -> None:
         both = {held.attempt.context: held for held in (mine, others)}
         with platform_connection(Role.WORKER) as connection:
-            told = workers.heartbeat(connection, TESTS.id, list(both), lease_seconds=LEASE_SECONDS)
+            told = workers.heartbeat(connection, TESTS, list(both), lease_seconds=LEASE_SECONDS)
         assert told == {context: held.job.state for context, held in both.items() if not held.holds}
         for held in both.values():
             if held.holds and held.job.lease_until < self.now + LEASE_SECONDS * 2 / 3:

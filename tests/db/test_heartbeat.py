@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from db import attempts, steering, workers
-from db.attempts import Attempt
+from db.attempts import Attempt, WorkerIdentity
 from db.context import TenantContext
 from db.jobs import JobState
 from db.roles import Role
@@ -19,7 +19,7 @@ from tests.db.work import TESTS, body_of, expire, job_of, start_again, start_one
 
 def beat(*held: TenantContext, lease_seconds: float = 600) -> dict[TenantContext, JobState | None]:
     with platform_connection(Role.WORKER) as connection:
-        return workers.heartbeat(connection, TESTS.id, held, lease_seconds=lease_seconds)
+        return workers.heartbeat(connection, TESTS, held, lease_seconds=lease_seconds)
 
 
 def leases(database: Database) -> dict[UUID, datetime]:
@@ -168,7 +168,21 @@ def test_a_process_that_is_not_listed_extends_what_it_holds_all_the_same(databas
     attempt = start_one(acme)
     before = leases(database)
     with platform_connection(Role.WORKER) as connection:
-        workers.heartbeat(connection, uuid4(), [attempt.context], lease_seconds=600)
+        workers.heartbeat(connection, WorkerIdentity(uuid4(), "new@here/1"), [attempt.context], lease_seconds=600)
 
     assert extended(database, before) == {attempt.job_id}
     assert job_of(acme, attempt.job_id).state == "running"
+
+
+def test_a_process_of_the_version_before_extends_what_it_holds(database: Database, acme: TestTenant) -> None:
+    """It sends no secret, and works on until it is replaced."""
+    attempt = start_one(acme)
+    before = leases(database)
+    with platform_connection(Role.WORKER) as connection:
+        connection.execute(
+            text("select * from partywall.heartbeat(:worker, array[:token], make_interval(secs => 600))"),
+            {"worker": TESTS.id, "token": attempt.context.token},
+        )
+        connection.commit()
+
+    assert extended(database, before) == {attempt.job_id}

@@ -62,7 +62,7 @@ def save_checkpoint(attempt: Attempt) -> None:
 
 def beat(attempt: Attempt) -> None:
     with platform_connection(Role.WORKER) as connection:
-        heartbeat(connection, TESTS.id, [attempt.context], lease_seconds=900)
+        heartbeat(connection, TESTS, [attempt.context], lease_seconds=900)
 
 
 def many_on_their_way(tenant: TestTenant) -> Dispatched:

@@ -10,7 +10,7 @@ from tests.databases import make_tenant
 from tests.site import Site
 from tests.waiting import wait_until
 from tests.workers import async_probe_tasks, probe_tasks
-from workers.pools import PoolRefusedError, require_pool
+from workers.pools import PoolRefusedError, require_pool, require_slots
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,17 @@ def test_a_worker_refuses_the_gevent_pool_in_one_line(site: Site) -> None:
     assert code == 78, worker.output()
     assert len(refusals) == 1
     assert "a greenlet cannot be ended at its time limit" in refusals[0]
+
+
+def test_a_worker_refuses_more_bodies_than_a_process_may_have_in_one_line(site: Site) -> None:
+    worker = site.start_worker("--pool=threads", "--concurrency=257", name="crowded")
+    code = wait_until(worker.popen.poll, timeout_seconds=30, what="the worker ends")
+    refusals = [line for line in worker.output().splitlines() if "refused_to_start" in line]
+
+    assert code == 78, worker.output()
+    assert len(refusals) == 1
+    assert "a process runs at most 256 bodies at a time" in refusals[0]
+    assert require_slots(256) == 256
 
 
 @pytest.mark.parametrize("chosen", ["gevent", "eventlet", "celery.concurrency.eventlet:TaskPool", "adopter.pool:Pool"])

@@ -104,7 +104,7 @@ def open_field(planted: Planted) -> Iterator[Field]:
         stack.callback(drop, database)
         stack.enter_context(in_use(database, **ONE_CONNECTION))
         admin = stack.enter_context(psycopg.connect(database.admin_url, autocommit=True))
-        victim = Victim(database, planted.b_context, note_id=planted.facts["b_note"])
+        victim = Victim(database, planted.b_context, planted.facts)
         stack.enter_context(closing(victim))
         victim.open()
         yield Field(planted, database, admin, victim)

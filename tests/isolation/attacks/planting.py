@@ -139,10 +139,15 @@ _OF_B = f"""
             jsonb_build_object('secret', %(b_payload)s::text), %(b_nonce)s, now(), 1);
     insert into partywall.jobs (
         tenant_id, id, task_name, queue, state, attempt, max_attempts, run_at, payload, started_at,
-        lease_expires_at, worker, checkpoint, progress_current, progress_total, progress_note
+        lease_expires_at, worker, worker_id, dispatch_nonce, unique_key, checkpoint, progress_current, progress_total,
+        progress_note
     )
     values (%(b)s, %(b_running_job)s, 'b.task', 'default', 'running', 1, 3, now(), '{{}}', now(),
-            now() + interval '1 day', %(b_worker)s, to_jsonb(%(b_checkpoint)s::text), 1, 2, %(b_progress)s);
+            now() + interval '1 day', %(b_worker)s, %(b_process)s, %(b_claimed_nonce)s, %(b_unique_key)s,
+            to_jsonb(%(b_checkpoint)s::text), 1, 2, %(b_progress)s);
+    insert into partywall_private.workers (id, name, pid, pool, queues, secret_sha256)
+    values (%(b_process)s, %(b_worker)s, 1, 'prefork', array['default'],
+            sha256(convert_to(%(b_process_secret)s, 'UTF8')));
     insert into partywall.jobs (
         tenant_id, id, task_name, queue, state, attempt, max_attempts, run_at, payload, finished_at, result, error,
         idempotency_key
@@ -162,8 +167,10 @@ def facts_of(a: str, b: str) -> dict[str, str]:
     texts = (
         "body", "bodies", "comment", "email", "event", "reminder", "bytes", "order", "customer", "buyer", "sku",
         "description", "reason", "row_text", "payload", "checkpoint", "progress", "result", "error", "key",
+        "unique_key", "process_secret",
     )  # fmt: skip
-    ids = ("note", "plain_note", "file", "dispatched_job", "running_job", "finished_job", "nonce")
+    ids = ("note", "plain_note", "file", "dispatched_job", "running_job", "finished_job", "nonce", "claimed_nonce",
+           "process")  # fmt: skip
     return {
         "a": a,
         "b": b,
@@ -188,6 +195,7 @@ def plant_b(admin: psycopg.Connection[tuple[object, ...]], facts: Mapping[str, s
 def plant_b_anew(admin: psycopg.Connection[tuple[object, ...]], facts: Mapping[str, str]) -> None:
     """Put B's rows as they were, those with names at least; the others get new ids."""
     deletes = [f"delete from {table} where tenant_id = %(b)s" for table in TENANT_TABLES]
+    deletes.append("delete from partywall_private.workers where id = %(b_process)s")
     _run(admin, ";\n".join(deletes) + ";\n" + _OF_B, facts)
 
 

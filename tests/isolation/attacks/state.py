@@ -61,6 +61,9 @@ _CATALOGS = {
     "tenants": "select * from partywall.tenants",
     "API keys": "select * from partywall_private.api_keys",
     "signing keys": "select * from partywall_private.signing_keys",
+    "limits": "select * from partywall.tenant_limits",
+    "limits of tasks and queues": "select * from partywall.running_limits",
+    "tiers": "select * from partywall.tiers",
 }
 
 
@@ -72,6 +75,11 @@ def _query() -> str:
     rows = {
         f"{ROWS_OF_B} in {table}": f"select tableoid, * from {table} where tenant_id = %(b)s" for table in TENANT_TABLES
     }
+    # The processes that run B's jobs: bodies have their login.
+    rows[f"{ROWS_OF_B} in partywall_private.workers"] = (
+        "select * from partywall_private.workers where id in"
+        " (select worker_id from partywall.jobs where tenant_id = %(b)s)"
+    )
     named = ", ".join(f'{_sum(query)} as "{name}"' for name, query in (rows | _CATALOGS).items())
     return f"select {named}"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.db.test_functions import EXECUTE
 from tests.isolation.attacks.catalogue import FAMILIES
 
 PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "security-model.md"
@@ -17,6 +18,14 @@ def test_there_are_hundreds_and_each_has_a_name_of_its_own() -> None:
 
     assert names.total() >= 400
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_every_function_of_the_platform_is_attacked() -> None:
+    """Those that a worker may execute, and those that it may not: who adds one adds an attack."""
+    sent = "\n".join(each for attacks in FAMILIES.values() for attack in attacks for each in attack.sql)
+    called = set(re.findall(r"\bpartywall\.(\w+)\(", sent))
+
+    assert set(EXECUTE) - called == set()
 
 
 def test_one_attack_of_each_family_is_played_by_every_run(request: pytest.FixtureRequest) -> None:

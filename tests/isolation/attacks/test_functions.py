@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.isolation.attacks.attack import attacks_on
+from tests.isolation.attacks.attack import Attack, attacks_on
 from tests.isolation.attacks.families import Family
-from tests.isolation.attacks.weakness import NO_POLICIES, NO_SIGNATURE, SUPERUSER, Weakness
+from tests.isolation.attacks.weakness import NO_POLICIES, NO_SIGNATURE, SUPERUSER, Weakness, altered
 
 NOT_FORCED = Weakness(
     "row-level security is not forced on the owner",
@@ -12,9 +12,41 @@ NOT_FORCED = Weakness(
     ("alter table app.notes force row level security",),
 )
 
+ANY_KEY = altered(
+    "partywall_private.job_in_the_way(uuid, text, jsonb, text, text, text)",
+    "jobs.tenant_id = job_in_the_way.tenant",
+)
+ANY_JOB = altered("partywall.cancel_job(uuid, text)", "jobs.tenant_id = tenant")
+ANY_NONCE = altered(
+    "partywall.end_attempts(uuid, uuid[], uuid, text, text)", "jobs.dispatch_nonce = end_attempts.nonce"
+)
+
+
+def any_secret(function: str) -> Weakness:
+    """Return the weakness that whoever has a worker's login speaks for every process."""
+    name = function.partition("(")[0].removeprefix("partywall.")
+    return altered(function, f"workers.secret_sha256 = sha256({name}.secret)")
+
+
+FORGED = "select set_config('partywall.token', replace('{a_token}', '{a}', '{b}'), true)"
+"""A's token with B in it."""
+
+
+def batch(*more: str) -> str:
+    """Return a call of enqueue_many() with one job, which has these too: `"'unique_key', '{guess}'"`."""
+    item = ", ".join(("'task_name', 'x', 'payload', '{}'::jsonb, 'queue', 'x', 'max_attempts', 1", *more))
+    return f"select is_new from partywall.enqueue_many(jsonb_build_array(jsonb_build_object({item})))"
+
+
 definer = attacks_on("SECURITY DEFINER functions", NOT_FORCED)
 forbidden = attacks_on("functions of other roles", SUPERUSER)
 allowed = attacks_on("functions of the worker", NO_SIGNATURE)
+
+
+def called(name: str, call: str, *before: str, **changes: object) -> Attack:
+    """Return the attack of calling what may not be called; it has won when there is no refusal."""
+    return forbidden(name, *before, f"select 'called', count(*) from partywall.{call}", proof="called | ", **changes)
+
 
 ATTACKS = (
     definer("of an adopter, as the owner", "select app.count_notes()"),
@@ -57,6 +89,30 @@ ATTACKS = (
     forbidden("retire_signing_key", "select partywall.rotate_signing_key()", "select partywall.retire_signing_key(2)"),
     forbidden("open_tenant", "select partywall.open_tenant('{b_slug}')", opened_by=(SUPERUSER,), proof="pw1.2."),
     forbidden("protect", "select partywall.protect('app.notes', array['partywall_api']::name[])"),
+    forbidden("delete_tenant", "select partywall.delete_tenant('{b_slug}')"),
+    called("resume_tenant", "resume_tenant('{b_slug}')"),
+    forbidden("set_job_retention", "select partywall.set_job_retention('{b_slug}', 1)"),
+    forbidden("set_flow", "select partywall.set_flow('{b_slug}', 'paused', 'x', 'x')"),
+    forbidden("set_limits", """select partywall.set_limits('{b_slug}', '{"max_running": 1}', 'x')"""),
+    forbidden("set_running_limit", "select partywall.set_running_limit('{b_slug}', 'task', 'b.task', 1, 'x')"),
+    forbidden("set_tenant_tier", "select partywall.set_tenant_tier('{b_slug}', 'standard', 'x')"),
+    forbidden("set_tier", """select partywall.set_tier('standard', '{"max_running": 1}', 'x')"""),
+    called("tenant_limits", "tenant_limits('{b_slug}')"),
+    called("own_limits", "own_limits()", FORGED, opened_by=(SUPERUSER, NO_SIGNATURE)),
+    forbidden("tenants_top", "select * from partywall.tenants_top(100)"),
+    called("waiting_on", "waiting_on('{b_dispatched_job}')", FORGED, opened_by=(SUPERUSER, NO_SIGNATURE)),
+    forbidden(
+        "retry_job", FORGED, "select partywall.retry_job('{b_finished_job}')", opened_by=(SUPERUSER, NO_SIGNATURE)
+    ),
+    forbidden("retry_jobs", "select partywall.retry_jobs('failed', null, null, null, null, 100)"),
+    called("cancel_jobs_of_deleted", "cancel_jobs_of_deleted(100)"),
+    called("expire_jobs", "expire_jobs(100)"),
+    forbidden("resend_lost", "select * from partywall.resend_lost('default', null, 0, interval '-1 day', 100)"),
+    called("served_queues", "served_queues()"),
+    forbidden("workers_overview", "select * from partywall.workers_overview()"),
+    forbidden("forget_lost_workers", "select partywall.forget_lost_workers(interval '-1 day')"),
+    called("lead", "lead('{nobody}', '1 day')"),
+    called("resign", "resign('{nobody}')"),
     forbidden("mint", "select partywall_private.mint('{b}', 'x', '1 hour')", proof="pw1.2."),
     #
     allowed(
@@ -80,6 +136,79 @@ ATTACKS = (
         "enqueue",
         "select set_config('partywall.token', replace('{a_token}', '{a}', '{b}'), true)",
         "select partywall.enqueue('x', '{}', 'x', null, 1)",
+    ),
+    allowed(
+        "enqueue with an idempotency key of B's",
+        "select is_new from partywall.enqueue('x', '{}', 'x', null, 1, idempotency_key => '{guess}')",
+        guess=("b_key", "nobody"),
+        opened_by=(ANY_KEY,),
+    ),
+    allowed("enqueue_many", FORGED, batch()),
+    allowed(
+        "enqueue_many with an idempotency key of B's",
+        batch("'idempotency_key', '{guess}'"),
+        guess=("b_key", "nobody"),
+        opened_by=(ANY_KEY,),
+    ),
+    allowed(
+        "enqueue_many with a unique key of B's",
+        batch("'unique_key', '{guess}'", "'if_live', 'return'"),
+        guess=("b_unique_key", "nobody"),
+        opened_by=(ANY_KEY,),
+    ),
+    allowed(
+        "cancel_job",
+        "select partywall.cancel_job('{b_running_job}', 'x')",
+        FORGED,
+        "select partywall.cancel_job('{b_running_job}', 'x')",
+    ),
+    allowed(
+        "whether cancel_job finds a job",
+        "select partywall.cancel_job('{guess}', 'x')",
+        guess=("b_finished_job", "nobody"),
+        opened_by=(ANY_JOB,),
+    ),
+    allowed(
+        "end_attempts with the nonce of another message",
+        "select * from partywall.end_attempts("
+        "'{b}', array['{b_running_job}'::uuid], '{b_nonce}', '{b_worker}', 'killed')",
+        opened_by=(ANY_NONCE,),
+    ),
+    allowed(
+        "whether end_attempts finds a job",
+        "select count(*) from partywall.end_attempts("
+        "'{b}', array['{guess}'::uuid], '{nobody}', '{b_worker}', 'killed')",
+        guess=("b_running_job", "nobody"),
+        opened_by=(ANY_NONCE,),
+    ),
+    allowed(
+        "heartbeat of B's job",
+        "select * from partywall.heartbeat('{nobody}', array["
+        "replace(replace('{a_token}', '{a}', '{b}'), '{a_job}', '{b_running_job}')], interval '10 years')",
+    ),
+    allowed(
+        "heartbeat of the process that runs B's job",
+        "select * from partywall.heartbeat('{b_process}', '{}', interval '1 second')",
+        "select * from partywall.heartbeat('{b_process}', '{}', interval '1 second', 'guessed')",
+        opened_by=(any_secret("partywall.heartbeat(uuid, text[], interval, bytea)"),),
+    ),
+    allowed(
+        "register_worker as the process that runs B's job",
+        "select partywall.register_worker('{b_process}', 'x', 1, 'x', array['x'], 1, null)",
+        "select partywall.register_worker('{b_process}', 'x', 1, 'x', array['x'], 1, 'guessed')",
+        opened_by=(any_secret("partywall.register_worker(uuid, text, integer, text, text[], integer, bytea)"),),
+    ),
+    allowed(
+        "forget_worker",
+        "select partywall.forget_worker('{b_process}', null)",
+        "select partywall.forget_worker('{b_process}', 'guessed')",
+        opened_by=(any_secret("partywall.forget_worker(uuid, bytea)"),),
+    ),
+    allowed(
+        "wait_for_disk",
+        FORGED,
+        "select partywall.wait_for_disk(), partywall.current_tenant_id()",
+        "select body from app.notes",
     ),
     allowed(
         "prune_jobs",

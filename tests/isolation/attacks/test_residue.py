@@ -49,6 +49,8 @@ def says(text: str) -> Learnt:
     return lambda field, evidence: text.format(**field.facts) in evidence.text
 
 
+_LIST_ONE = "register_worker(partywall.uuid7(), 'x', 1, 'x', array['default'], 256, 'x')"
+
 RESIDUES = (
     Residue("sizes of tables", ("select pg_relation_size('app.notes')",), number_above(100_000)),
     Residue(
@@ -104,6 +106,11 @@ RESIDUES = (
         ("select setseed(0.5)", "commit", "discard all", "select random()"),
         lambda field, evidence: evidence.shape[-1].startswith("0.985"),
         door=plain,
+    ),
+    Residue(
+        "processes that are not there",
+        (f"select 'listed', partywall.{_LIST_ONE}::text",),
+        lambda field, evidence: evidence.shape[-1].startswith("listed"),
     ),
     Residue(
         "whether a slug is taken, without a context",

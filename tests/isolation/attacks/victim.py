@@ -1,5 +1,6 @@
 """A session of tenant B in the middle of its work: what the other sessions of its role must not see, stop or block."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -17,10 +18,11 @@ _HELD = """
 class Victim:
     """B's own session: it holds a lock and just ran a query that nobody else may read."""
 
-    def __init__(self, database: Database, context: TenantContext, *, note_id: str) -> None:
+    def __init__(self, database: Database, context: TenantContext, facts: Mapping[str, str]) -> None:
         self._url = database.url(Role.WORKER)
         self._context = context
-        self._note_id = note_id
+        self._note_id = facts["b_note"]
+        self._process = (facts["b_process"], facts["b_process_secret"].encode())
         self.query_canary = canary("query")
         self._connection: psycopg.Connection[Any] | None = None
 
@@ -62,8 +64,12 @@ class Victim:
         return len(held) == 1
 
     def can_work(self) -> bool:
-        """Return whether B can change and delete its own rows at this moment, without waiting for anybody."""
+        """Return whether B can change and delete its own rows at this moment, without waiting for anybody.
+
+        And whether the process that runs B's job can say that it is alive: its leases are over soon if it has to wait.
+        """
         try:
+            self._work.execute("select partywall.heartbeat(%s, '{}', interval '1 minute', %s)", self._process)
             self._work.execute("update app.notes set body = body where id = %s", (self._note_id,))
             self._work.execute("delete from app.comments where note_id = %s", (self._note_id,))
             self._work.execute("delete from app.notes where id = %s", (self._note_id,))

@@ -102,6 +102,12 @@ def replaced(function: str, by: str) -> Weakness:
     return Weakness(f"{function} is another", (save, by), (put_back, "drop table public.kept"))
 
 
+def altered(function: str, before: str, after: str = "true") -> Weakness:
+    """Return the weakness of a function of ours that says something else in one place: no condition, perhaps."""
+    by = f"replace(pg_get_functiondef('{function}'::regprocedure), $text${before}$text$, $text${after}$text$)"
+    return replaced(function, f"do $do$ begin execute {by}; end $do$")
+
+
 PLAIN_SETTING = replaced(
     "partywall.current_tenant_id()",
     _function(
