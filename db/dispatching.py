@@ -38,7 +38,7 @@ _DISPATCH = text("""
     select *
     from partywall.dispatch(
         :queues, :known_tasks, :arrivals, :batch_limit, :in_flight_limit, make_interval(secs => :resend_after),
-        :in_flight_spare, :in_flight_seconds, :bundle_limit, :bundle_seconds
+        :in_flight_spare, :in_flight_seconds, :bundle_limit, :bundle_seconds, can_overtake => :can_overtake
     )
 """)
 
@@ -56,13 +56,15 @@ def dispatch(
     in_flight_seconds: float | None = None,
     bundle_limit: int = 1,
     bundle_seconds: float = 0,
+    can_overtake: bool = True,
 ) -> list[Dispatched]:
     """Return the jobs of a lane the broker is to be told of next, in fair order, already committed as `dispatched`.
 
     A lane is the queues that share workers. Jobs of a task that is not among `known_tasks` wait; None sends all.
     `arrivals` are the notifications since the last call; None looks at every tenant. No more than `in_flight_limit`
     are at the broker, and beyond `in_flight_spare` of them no more than fill `in_flight_seconds` of run time; jobs with
-    one nonce travel together, `bundle_limit` at most, for `bundle_seconds` of run time. One round trip.
+    one nonce travel together, `bundle_limit` at most, for `bundle_seconds` of run time. `can_overtake` says that the
+    broker lets a message go before others. One round trip.
     """
     rows = connection.execute(
         _DISPATCH,
@@ -77,6 +79,7 @@ def dispatch(
             "in_flight_seconds": in_flight_seconds,
             "bundle_limit": bundle_limit,
             "bundle_seconds": bundle_seconds,
+            "can_overtake": can_overtake,
         },
     ).all()
     connection.commit()

@@ -20,7 +20,7 @@ from workers.application import app
 from workers.arrivals import Arrivals
 from workers.lanes import Lane, lanes_of
 from workers.pace import Pace
-from workers.publishing import ask_for_confirmations, publish_or_undo
+from workers.publishing import ask_for_confirmations, can_overtake, publish_or_undo
 from workers.resending import LOST_AFTER_SECONDS, resend_what_was_lost
 from workers.settings import DispatcherSettings
 
@@ -61,6 +61,7 @@ class Dispatcher(Agent):
         self.known_tasks = [each.name for each in registry.declared().values() if not each.tenantless]
         self.settings = DispatcherSettings.load()
         self.lanes: list[Lane] = []
+        self._can_overtake = can_overtake(app)
         self._pace = Pace(share=WORK_SHARE, burst_seconds=WORK_BURST_SECONDS)
         self._worked_seconds = 0.0
         self._sweeps_at = 0.0
@@ -105,6 +106,7 @@ class Dispatcher(Agent):
             in_flight_seconds=slots * IN_FLIGHT_SECONDS,
             bundle_limit=BUNDLE_LIMIT,
             bundle_seconds=BUNDLE_SECONDS,
+            can_overtake=self._can_overtake,
         )
         # Without the broker: one that takes its time to refuse must not keep us from looking again for a minute.
         self._worked_seconds += time.monotonic() - began

@@ -29,6 +29,11 @@ def ask_for_confirmations(app: TenantCelery) -> None:
     app.conf.broker_transport_options = {**app.conf.broker_transport_options, "confirm_publish": True}
 
 
+def can_overtake(app: TenantCelery) -> bool:
+    """Return whether the broker gives out what has priority first. RabbitMQ's queues were declared without any."""
+    return not str(app.conf.broker_url).startswith("amqp")
+
+
 def publish_or_undo(connection: Connection, dispatched: Sequence[Dispatched]) -> int:
     """Tell the broker of jobs; what it did not take waits in PostgreSQL again. Return how many it took."""
     unsent = publish(app, dispatched)

@@ -18,17 +18,25 @@ end
 $$;
 
 -- Lets tenants that wait for their rate be looked at by the next dispatch: it may be another, or what was taken for a
--- start was given back.
+-- start was given back. It waits for no dispatch that has one of them at this moment; that one looks again in time.
 create or replace function partywall_private.look_again(tenants uuid[])
 returns void
 language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+    with held as materialized (
+        select turns.lane, turns.tenant_id
+        from partywall_private.turns as turns
+        where turns.not_before > now()
+          and turns.tenant_id = any(look_again.tenants)
+        for no key update skip locked
+    )
     update partywall_private.turns as turns
     set not_before = now()
-    where turns.not_before > now()
-      and turns.tenant_id = any(look_again.tenants)
+    from held
+    where turns.lane = held.lane
+      and turns.tenant_id = held.tenant_id
 $$;
 
 -- Lets the dispatcher look at the tenant anew, whatever it waited for, and lets what no worker has begun wait here

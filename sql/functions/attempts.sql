@@ -22,37 +22,37 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     -- The transaction is the body's; now() is when that began.
     ends_at constant timestamptz := clock_timestamp();
     mine    record;
+    job     record;
 begin
     select * into mine from partywall_private.current_attempt();
 
-    with ended as (
-        update partywall.jobs as jobs
-        set state = 'succeeded',
-            finished_at = ends_at,
-            lease_expires_at = null,
-            dispatch_nonce = null,
-            result = finish.result,
-            error = null,
-            checkpoint = null
-        where jobs.tenant_id = mine.tenant_id
-          and jobs.id = mine.job_id
-          and jobs.attempt = mine.attempt
-          and jobs.state || '' = 'running'
-        returning jobs.tenant_id, jobs.id, jobs.attempt, jobs.worker, jobs.worker_id, jobs.started_at
-    )
-    insert into partywall.attempts (tenant_id, job_id, attempt, outcome, worker, worker_id, started_at, ended_at)
-    select
-        ended.tenant_id, ended.id, ended.attempt, 'succeeded', ended.worker, ended.worker_id, ended.started_at, ends_at
-    from ended;
+    update partywall.jobs as jobs
+    set state = 'succeeded',
+        finished_at = ends_at,
+        lease_expires_at = null,
+        dispatch_nonce = null,
+        result = finish.result,
+        error = null,
+        checkpoint = null
+    where jobs.tenant_id = mine.tenant_id
+      and jobs.id = mine.job_id
+      and jobs.attempt = mine.attempt
+      and jobs.state || '' = 'running'
+    returning jobs.worker, jobs.worker_id, jobs.started_at into job;
 
     if not found then
         perform partywall_private.raise_lease_lost(mine.job_id, mine.attempt);
     end if;
+    insert into partywall.attempts (tenant_id, job_id, attempt, outcome, worker, worker_id, started_at, ended_at)
+    values (
+        mine.tenant_id, mine.job_id, mine.attempt, 'succeeded', job.worker, job.worker_id, job.started_at, ends_at
+    );
 end
 $$;
 
@@ -152,6 +152,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     mine record;

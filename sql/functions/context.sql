@@ -47,6 +47,7 @@ create or replace function partywall_private.current_attempt(
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     token  text := nullif(current_setting('partywall.token', true), '');

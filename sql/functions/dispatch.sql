@@ -11,7 +11,9 @@
 -- in_flight_spare, in_flight_seconds: beyond so many jobs no more than so much run time is at the broker; null means
 --     that the number is all that counts. What overtakes is sent all the same, up to twice as many messages.
 -- bundle_limit, bundle_seconds: so many jobs, for so much run time, share a message.
--- come_and_go: what both times are multiplied with while tenants come and go.
+-- can_overtake: the broker lets a message go before others.
+-- come_and_go: what the run time in a message is multiplied with while tenants come and go; where none can overtake,
+--     what is at the broker too.
 --
 -- A job that was sent and not claimed within `resend_after` is sent again with the nonce it had: the broker may have
 -- lost the message, and if it has not, the first claim wins and the second finds nothing. The pause doubles with every
@@ -19,7 +21,8 @@
 create or replace function partywall.dispatch(
     from_queues text[], known_tasks text[], arrivals text[], batch_limit integer, in_flight_limit integer,
     resend_after interval, in_flight_spare integer default 0, in_flight_seconds float8 default null,
-    bundle_limit integer default 1, bundle_seconds float8 default 0, come_and_go float8 default 0.5
+    bundle_limit integer default 1, bundle_seconds float8 default 0, come_and_go float8 default 0.5,
+    can_overtake boolean default true
 )
 returns table (
     tenant_id uuid, tenant_slug text, job_id uuid, task_name text, queue text, nonce uuid, overtakes boolean
@@ -28,6 +31,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
@@ -65,7 +69,7 @@ begin
       and (known_tasks is null or jobs.task_name = any(known_tasks))
       and (tenants.status = 'active' or (tenants.status = 'deleting' and jobs.runs_for_deleted));
 
-    -- What is at the broker, and the rest of a message that was begun, is ahead of whoever comes now. While all have a
+    -- The rest of a message that was begun is ahead of whoever comes now, and what cannot be overtaken. While all have a
     -- backlog that is nobody's loss, and work goes on without a gap; while tenants come and go it is kept short.
     select case when lanes.came_at > now() - interval '1 second' then come_and_go else 1 end into shortened_to
     from partywall_private.lanes as lanes
@@ -77,8 +81,8 @@ begin
             select *
             from partywall_private.next_jobs(
                 lane, from_queues, known_tasks, room, (in_flight_spare - at_broker.jobs)::integer,
-                (2 * in_flight_spare - at_broker.messages)::integer,
-                shortened_to * in_flight_seconds - at_broker.seconds,
+                case when can_overtake then (2 * in_flight_spare - at_broker.messages)::integer else 0 end,
+                case when can_overtake then 1 else shortened_to end * in_flight_seconds - at_broker.seconds,
                 bundle_limit, shortened_to * bundle_seconds, clock
             );
         clock_before := clock;
@@ -113,6 +117,7 @@ as $$
     select again.*
     from (select array_agg(overdue.tenant_id) as tenants, array_agg(overdue.id) as jobs from overdue) as found
     cross join lateral partywall_private.send_again(found.tenants, found.jobs) as again
+    where found.jobs is not null
 $$;
 
 -- Says of jobs that were sent, and are locked, that they are sent now, with the nonce they had; returns them, what was
@@ -190,12 +195,12 @@ end
 $$;
 
 grant execute on function partywall.dispatch(
-    text[], text[], text[], integer, integer, interval, integer, float8, integer, float8, float8
+    text[], text[], text[], integer, integer, interval, integer, float8, integer, float8, float8, boolean
 ) to partywall_dispatcher;
 grant execute on function partywall.undo_dispatch(uuid[]) to partywall_dispatcher;
 
 comment on function partywall.dispatch(
-    text[], text[], text[], integer, integer, interval, integer, float8, integer, float8, float8
+    text[], text[], text[], integer, integer, interval, integer, float8, integer, float8, float8, boolean
 ) is
 'partywall: allow definer-executable, the dispatcher orders all tenants'' jobs; it gets to see ids, not payloads';
 comment on function partywall.undo_dispatch(uuid[]) is

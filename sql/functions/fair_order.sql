@@ -33,6 +33,7 @@ returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     with charged as materialized (
@@ -168,6 +169,7 @@ returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     found uuid[];
@@ -231,6 +233,15 @@ begin
               and rested.not_before <= now()
         ) as come
         inner join partywall_private.effective_limits as limits on come.tenant_id = limits.tenant_id
+        -- One is enough; asked with `exists`, the planner may read all that a tenant has.
+        cross join lateral (
+            select 1
+            from partywall.jobs as jobs
+            where jobs.tenant_id = come.tenant_id
+              and jobs.queue = any(from_queues)
+              and jobs.state = 'queued'
+            limit 1
+        ) as some_job
         where limits.status <> 'suspended'
           and limits.flow <> 'paused'
           -- In the order already, or waiting for its rate.
@@ -240,13 +251,6 @@ begin
               where already.lane = in_lane
                 and already.tenant_id = come.tenant_id
                 and (already.waiting or already.not_before > now())
-          )
-          and exists (
-              select 1
-              from partywall.jobs as jobs
-              where jobs.tenant_id = come.tenant_id
-                and jobs.queue = any(from_queues)
-                and jobs.state = 'queued'
           )
         on conflict on constraint turns_pkey do update
         set waiting = true,

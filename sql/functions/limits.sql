@@ -93,6 +93,7 @@ begin
     where buckets.tenant_id = held.tenant_id;
 
     if found then
+        perform partywall_private.look_again(array[give_token_back.tenant]);
         perform partywall_private.announce(give_token_back.tenant);
     end if;
 end

@@ -6,6 +6,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+import pytest
+
 from db.dispatching import Dispatched
 from tests.databases import Database, TestTenant
 from tests.db.limiting import limit
@@ -75,16 +77,22 @@ def test_while_tenants_come_and_go_messages_are_half_as_long(
     assert in_one_message(dispatch_short_ones(), acme) == 10
 
 
-def test_while_tenants_come_and_go_half_as_much_is_at_the_broker(
-    database: Database, heard: Callable[[], list[str]], acme: TestTenant, zeta: TestTenant
+@pytest.mark.parametrize(("can_overtake", "at_the_broker"), [(True, 10), (False, 5)])
+def test_while_tenants_come_and_go_half_as_much_is_at_a_broker_that_lets_nobody_overtake(
+    can_overtake: bool,
+    at_the_broker: int,
+    database: Database,
+    heard: Callable[[], list[str]],
+    acme: TestTenant,
+    zeta: TestTenant,
 ) -> None:
     takes(database, TASK, 0.02)
     backlog(acme, 20)
     dispatch_all(batch_limit=1)
     backlog(zeta, 1)
 
-    sent = dispatch_all(in_flight_spare=2, in_flight_seconds=0.2, arrivals=heard())
-    assert 1 + len(sent) == 5
+    sent = dispatch_all(in_flight_spare=2, in_flight_seconds=0.19, arrivals=heard(), can_overtake=can_overtake)
+    assert 1 + len(sent) == at_the_broker
 
 
 def test_a_tenant_that_has_nothing_we_may_start_does_not_come_and_go(

@@ -62,6 +62,15 @@ def test_it_is_sent_though_others_fill_the_broker(database: Database, acme: Test
     assert dispatch_all(in_flight_spare=2, in_flight_seconds=0.1) == []
 
 
+def test_where_none_can_overtake_it_waits_for_its_turn(database: Database, acme: TestTenant, zeta: TestTenant) -> None:
+    takes(database, TASK, 1)
+    backlog(acme, 10)
+    dispatch_all(in_flight_spare=2, in_flight_seconds=0.1)
+    backlog(zeta, 2)
+
+    assert dispatch_all(in_flight_spare=2, in_flight_seconds=0.1, can_overtake=False) == []
+
+
 def test_not_everybody_at_once(database: Database, acme: TestTenant, new_tenant: Callable[[str], TestTenant]) -> None:
     takes(database, TASK, 1)
     backlog(acme, 10)
