@@ -20,7 +20,7 @@ class Reason(StrEnum):
     PAUSED = "paused"
     NO_DISPATCHER = "no_dispatcher"
     UNKNOWN_TASK = "unknown_task"
-    """The dispatcher knows no task of this name: its PARTYWALL_TASK_MODULES lack a module."""
+    """The dispatcher, or every worker of the queue, knows no such task: PARTYWALL_TASK_MODULES lacks its module."""
     NO_WORKER_FOR_QUEUE = "no_worker_for_queue"
     NOT_CLAIMED = "not_claimed"
     """The broker was told three times or more: no worker of its queue knows the task, or all are busy."""

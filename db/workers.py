@@ -49,23 +49,31 @@ class ServedQueues:
 SLOTS_LIMIT = 256
 """As many bodies as one process may say that it runs at a time; PostgreSQL takes no more either."""
 
-_REGISTER = text("select partywall.register_worker(:id, :name, :pid, :pool, :queues, :slots, :secret)")
+_REGISTER = text("select partywall.register_worker(:id, :name, :pid, :pool, :queues, :slots, :secret, :tasks)")
 _HEARTBEAT = text("select * from partywall.heartbeat(:worker, :tokens, make_interval(secs => :lease), :secret)")
 _FORGET = text("select partywall.forget_worker(:id, :secret)")
 _FORGET_LOST = text("select partywall.forget_lost_workers(make_interval(secs => :silent))")
 
 
 def register(
-    connection: Connection, worker: WorkerIdentity, *, pool: str, queues: Sequence[str], slots: int = 1
+    connection: Connection,
+    worker: WorkerIdentity,
+    *,
+    pool: str,
+    queues: Sequence[str],
+    slots: int = 1,
+    tasks: Sequence[str] | None = None,
 ) -> None:
-    """List this process as one that runs `slots` bodies at a time; once it is listed, say that it still does.
+    """List this process as one that runs `slots` bodies of these tasks at a time; once it is, say that it still does.
+
+    `tasks` None means that it does not say, and gets jobs of all.
 
     Raises:
         WorkerNotProvenError: the id is listed with another secret.
     """
     values = {
         "id": worker.id, "name": worker.name, "pid": os.getpid(), "pool": pool, "queues": list(queues), "slots": slots,
-        "secret": worker.secret,
+        "secret": worker.secret, "tasks": None if tasks is None else sorted(tasks),
     }  # fmt: skip
     connection.execute(_REGISTER, values)
     connection.commit()

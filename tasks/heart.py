@@ -17,7 +17,7 @@ from db.errors import LeaseLostError, PartywallError
 from db.jobs import JobState
 from db.roles import Role
 from db.session import platform_connection
-from tasks import identity
+from tasks import identity, registry
 from tasks.errors import JobCancelledError
 from tasks.settings import TaskSettings
 from tasks.stopping import Reason, Stop
@@ -126,7 +126,14 @@ class Heart:
         me = identity.identity()
         with platform_connection(Role.WORKER) as connection:
             if is_idle_turn:
-                workers.register(connection, me, pool=identity.pool(), queues=identity.queues(), slots=identity.slots())
+                workers.register(
+                    connection,
+                    me,
+                    pool=identity.pool(),
+                    queues=identity.queues(),
+                    slots=identity.slots(),
+                    tasks=list(registry.declared()),
+                )
             return workers.heartbeat(connection, me, held, lease_seconds=self.lease_seconds) if held else {}
 
     def _give_up(self, held: _Held, reason: Reason) -> None:

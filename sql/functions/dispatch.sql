@@ -2,7 +2,7 @@
 
 -- Moves the next ready jobs of the queues of a lane, in fair order, to `dispatched` and returns what to send, at most
 -- `batch_limit`. Jobs with one nonce are one message; one that `overtakes` goes before those that wait at the broker.
--- Only `known_tasks` are sent, null for all: a worker would drop any other.
+-- Only `known_tasks` are sent, null for all, and of those what a worker of the queues knows: it would drop any other.
 --
 -- from_queues: the queues that share workers.
 -- arrivals: what was notified since the last call; null looks at every tenant.
@@ -46,6 +46,7 @@ begin
     -- Whatever a crash takes back of this was not claimed: claims wait for the disk, and for what lies before them.
     -- What is sent for it finds no job of its nonce.
     perform set_config('synchronous_commit', 'off', true);
+    known_tasks := partywall_private.runnable_tasks(from_queues, known_tasks);
     clock := partywall_private.lead_lane(from_queues, known_tasks);
     perform partywall_private.settle(lane, from_queues, clock);
     clock := partywall_private.forgive(lane, clock);

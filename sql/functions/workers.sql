@@ -2,10 +2,10 @@
 -- same login, so a process proves who it is with a secret that it made when it began. Nothing here locks the row of a
 -- process whose secret is not known: its next heartbeat would wait for that body's transaction, and lose its leases.
 
--- Adds a process, or says that it is still there. Its id is new for every process; a name and a pid come back. Raises
--- PW023 when the id is listed with another secret.
+-- Adds a process, or says that it is still there. Its id is new for every process; a name and a pid come back. `tasks`
+-- are those that it knows; null is all. Raises PW023 when the id is listed with another secret.
 create or replace function partywall.register_worker(
-    id uuid, name text, pid integer, pool text, queues text[], slots integer, secret bytea
+    id uuid, name text, pid integer, pool text, queues text[], slots integer, secret bytea, tasks text[]
 )
 returns void
 language plpgsql
@@ -23,10 +23,10 @@ begin
         return;
     end if;
 
-    insert into partywall_private.workers (id, name, pid, pool, queues, slots, secret_sha256)
+    insert into partywall_private.workers (id, name, pid, pool, queues, slots, secret_sha256, tasks)
     values (
         register_worker.id, register_worker.name, register_worker.pid, register_worker.pool, register_worker.queues,
-        register_worker.slots, sha256(register_worker.secret)
+        register_worker.slots, sha256(register_worker.secret), register_worker.tasks
     )
     on conflict on constraint workers_pkey do nothing;
 
@@ -161,6 +161,35 @@ as $$
     group by workers.queues
 $$;
 
+-- Returns those of the tasks that a process knows which serves one of the queues, null for all tasks: what nobody knows
+-- a worker would drop, so it waits here. The tasks as they are where no process serves the queues, or one says nothing.
+create or replace function partywall_private.runnable_tasks(on_queues text[], tasks text[])
+returns text[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+    known record;
+begin
+    select
+        array_agg(distinct each.task_name) filter (where each.task_name is not null) as tasks,
+        coalesce(bool_or(lists.tasks is null), true) as are_all
+    into known
+    from (
+        select distinct workers.tasks
+        from partywall_private.workers as workers
+        where workers.queues && runnable_tasks.on_queues
+          and workers.seen_at > now() - interval '45 seconds'
+    ) as lists
+    left join lateral unnest(lists.tasks) as each (task_name)
+        on runnable_tasks.tasks is null or each.task_name = any(runnable_tasks.tasks);
+
+    return case when known.are_all then runnable_tasks.tasks else coalesce(known.tasks, '{}') end;
+end
+$$;
+
 -- Returns every process, oldest first, with a row for each job it runs; one with nulls when it runs none.
 create or replace function partywall.workers_overview()
 returns table (
@@ -182,14 +211,14 @@ as $$
 $$;
 
 grant execute on function
-partywall.register_worker(uuid, text, integer, text, text[], integer, bytea),
+partywall.register_worker(uuid, text, integer, text, text[], integer, bytea, text[]),
 partywall.heartbeat(uuid, text[], interval, bytea),
 partywall.forget_worker(uuid, bytea)
 to partywall_worker;
 grant execute on function partywall.forget_lost_workers(interval), partywall.served_queues() to partywall_dispatcher;
 grant execute on function partywall.workers_overview() to partywall_operator;
 
-comment on function partywall.register_worker(uuid, text, integer, text, text[], integer, bytea) is
+comment on function partywall.register_worker(uuid, text, integer, text, text[], integer, bytea, text[]) is
 'partywall: allow definer-executable, it lists processes for the operator; there is nothing of a tenant in it';
 comment on function partywall.heartbeat(uuid, text[], interval, bytea) is
 'partywall: allow definer-executable, it speaks for no job but those whose tokens it is given';

@@ -16,6 +16,11 @@ set furthest = coalesce(
 -- In the order again, owing nothing, and not served since.
 alter table partywall_private.turns add column is_new boolean not null default false;
 
+-- Which tasks a process knows; null is all. As with its queues, nobody may fill the disk with them.
+alter table partywall_private.workers
+add column tasks text[],
+add constraint workers_tasks_are_few check (octet_length(tasks::text) <= 200000);
+
 -- Their successors take other arguments. With both there, a call could not be told apart.
 drop function if exists partywall.dispatch(
     text[], text[], text[], integer, integer, interval, integer, float8, integer, float8

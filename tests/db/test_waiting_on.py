@@ -87,7 +87,12 @@ def test_on_the_system(acme: TestTenant, database: Database) -> None:
         register(connection, TESTS, pool="threads", queues=["slow"])
     assert reason(acme, job_id) is Reason.NO_WORKER_FOR_QUEUE
 
-    database.do("update partywall_private.workers set queues = array['slow', 'default']")
+    database.do("update partywall_private.workers set queues = array['slow', 'default'], tasks = array['notes.other']")
+    dispatch_all(batch_limit=0)
+    assert reason(acme, job_id) is Reason.UNKNOWN_TASK
+
+    database.do("update partywall_private.workers set tasks = null")
+    dispatch_all(batch_limit=0)
     assert reason(acme, job_id) is Reason.BEHIND
 
     database.do("update partywall_private.workers set seen_at = now() - interval '1 minute'")

@@ -194,9 +194,9 @@ ATTACKS = (
     ),
     allowed(
         "register_worker as the process that runs B's job",
-        "select partywall.register_worker('{b_process}', 'x', 1, 'x', array['x'], 1, null)",
-        "select partywall.register_worker('{b_process}', 'x', 1, 'x', array['x'], 1, 'guessed')",
-        opened_by=(any_secret("partywall.register_worker(uuid, text, integer, text, text[], integer, bytea)"),),
+        "select partywall.register_worker('{b_process}', 'x', 1, 'x', array['x'], 1, null, null)",
+        "select partywall.register_worker('{b_process}', 'x', 1, 'x', array['x'], 1, 'guessed', null)",
+        opened_by=(any_secret("partywall.register_worker(uuid, text, integer, text, text[], integer, bytea, text[])"),),
     ),
     allowed(
         "forget_worker",

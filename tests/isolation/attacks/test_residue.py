@@ -49,7 +49,7 @@ def says(text: str) -> Learnt:
     return lambda field, evidence: text.format(**field.facts) in evidence.text
 
 
-_LIST_ONE = "register_worker(partywall.uuid7(), 'x', 1, 'x', array['default'], 256, 'x')"
+_LIST_ONE = "register_worker(partywall.uuid7(), 'x', 1, 'x', array['default'], 256, 'x', null)"
 
 RESIDUES = (
     Residue("sizes of tables", ("select pg_relation_size('app.notes')",), number_above(100_000)),
