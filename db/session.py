@@ -10,6 +10,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
+from db.cleaning import clean_behind
 from db.context import TenantContext
 from db.engine import CLOSING, KEEP_OPEN_HINT, ONE_STATEMENT, OWNER, TENANT, async_engine_for, disown, engine_for
 from db.errors import BodyClosedError, NoTenantError, PartywallError, TokenExpiredError, TokenRejectedError
@@ -122,8 +123,15 @@ def tenant_session(context: TenantContext, *, role: Role) -> Iterator[TenantSess
         except PartywallError as error:
             _before_refusing(session, error, role)
             raise
-        # A transaction that only read ends with COMMIT too: psycopg's rollback throws prepared state away.
-        session.commit()
+        _commit_last(session)
+
+
+def _commit_last(session: Session) -> None:
+    """Commit, and have the session cleaned for the pool in that round trip."""
+    if session.in_transaction():
+        clean_behind(session.connection().connection.driver_connection, is_last=True)
+    # A transaction that only read ends with COMMIT too: psycopg's rollback throws prepared state away.
+    session.commit()
 
 
 @asynccontextmanager
@@ -144,7 +152,7 @@ async def async_tenant_session(context: TenantContext, *, role: Role) -> AsyncIt
         except PartywallError as error:
             await session.run_sync(_before_refusing, error, role)
             raise
-        await session.commit()
+        await session.run_sync(_commit_last)
 
 
 @contextmanager

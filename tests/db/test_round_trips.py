@@ -19,6 +19,7 @@ from db.roles import Role
 from db.session import (
     TenantSession,
     async_platform_connection,
+    async_tenant_session,
     become,
     platform_connection,
     session_on,
@@ -253,13 +254,27 @@ def test_going_back_to_the_pool_takes_one(ending: str, acme: TestTenant, proxy: 
     assert trips.count == 1
 
 
-def test_a_session_costs_three_in_all(acme: TestTenant, proxy: CountingProxy) -> None:
-    engine_for(Role.API).connect().close()
+@pytest.mark.parametrize("role", [Role.API, Role.WORKER])
+def test_a_session_costs_two_in_all(role: Role, acme: TestTenant, proxy: CountingProxy) -> None:
+    engine_for(role).connect().close()
 
-    with proxy.counting() as trips, tenant_session(acme.context, role=Role.API) as session:
+    with proxy.counting() as trips, tenant_session(acme.context, role=role) as session:
         session.execute(text("select 1"))
 
-    assert trips.count == 3
+    assert trips.count == 2
+
+
+def test_an_async_session_too(acme: TestTenant, proxy: CountingProxy) -> None:
+    async def count() -> int:
+        async with async_engine_for(Role.API).connect():
+            pass
+        with proxy.counting() as trips:
+            async with async_tenant_session(acme.context, role=Role.API) as session:
+                await session.execute(text("select 1"))
+        await dispose_async_engines()
+        return trips.count
+
+    assert asyncio.run(count()) == 2
 
 
 def test_checking_out_an_idle_connection_takes_none(proxy: CountingProxy) -> None:
