@@ -1,7 +1,7 @@
 """What the dispatcher and the reaper ask of the database. Both see ids and timing, never a payload."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +20,8 @@ class Dispatched:
     task_name: str
     queue: str
     nonce: UUID
-    overtakes: bool = False
-    """Its tenant has come back and owes nothing: it goes before what waits at the broker."""
+    overtakes: bool = field(default=False, compare=False)
+    """Its tenant has come back and owes nothing: it goes before what waits at the broker. Sent again, it does not."""
 
 
 @dataclass(frozen=True, slots=True)

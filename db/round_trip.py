@@ -67,27 +67,36 @@ def round_trip(
             answers.append((yield from fetch_many(pgconn)))
         if any(result.status in _COPY for result in answers[-1]):
             raise NotSupportedError("COPY cannot travel behind another statement: use copy()")
-        is_done_behind = yield from _are_done(pgconn, len(behind))
+        if behind:
+            is_done_behind = yield from _are_done(pgconn, len(behind))
+        else:
+            answers += yield from _until_sync(pgconn)
         if pgconn.status == ConnStatus.OK:
             pgconn.exit_pipeline_mode()
     finally:
         if pgconn.pipeline_status != PipelineStatus.OFF:
             pgconn.finish()
     _raise_refusal(answers, pgconn._encoding)
-    return Answer(answers[-1], is_done_behind=is_done_behind)
+    return Answer(answers[len(ahead)], is_done_behind=is_done_behind)
+
+
+def _until_sync(pgconn: PGconn) -> PQGen[list[list[PGresult]]]:
+    """Read the rest. A transaction that was begun by nobody ends with the sync, and may be refused there."""
+    answers: list[list[PGresult]] = []
+    while True:
+        results = yield from fetch_many(pgconn)
+        if not results or results[-1].status == ExecStatus.PIPELINE_SYNC:
+            return answers
+        answers.append(results)
 
 
 def _are_done(pgconn: PGconn, count: int) -> PQGen[bool]:
     """Read the rest; return whether PostgreSQL did all of so many statements. No refusal is raised, nor a loss."""
-    are_done = True
     try:
-        for _ in range(count):
-            results = yield from fetch_many(pgconn)
-            are_done = are_done and all(result.status in _DONE for result in results)
-        yield from fetch_many(pgconn)  # what the sync is answered with
+        answers = yield from _until_sync(pgconn)
     except OperationalError:
         return False
-    return are_done
+    return len(answers) == count and all(result.status in _DONE for results in answers for result in results)
 
 
 def _raise_refusal(answers: Iterable[list[PGresult]], encoding: str) -> None:

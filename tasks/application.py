@@ -30,7 +30,9 @@ class TenantCelery(Celery):
         given = {"args": list(args or ()), "kwargs": dict(kwargs or {}), "followers": followers}
         sent = plain(given)
         message = plain_message(name, sent["args"], sent["kwargs"], options | sent["followers"])
-        stamped = {"priority": IN_TURN, **stamp(message, list(signatures_in(given, sent)))}
+        stamped = stamp(message, list(signatures_in(given, sent)))
+        # Whatever was asked for: who publishes calls overtakes nobody, and Celery asks for None, which is 0 on Redis.
+        stamped["priority"] = IN_TURN
         return super().send_task(name, sent["args"], sent["kwargs"], **stamped)
 
     @property

@@ -133,10 +133,12 @@ class Dispatcher(Agent):
                 rest = self._pace.rest_after(self._worked_seconds)
                 pause = BUSY_PAUSE_SECONDS if sent > 0 else min(pause * 2, SWEEP_SECONDS)
                 if sent >= BATCH_LIMIT:
-                    rest = pause = 0.0
+                    # There may be more at once.
+                    arrivals.hear(wakeups.wait(0))
+                    continue
                 # Who comes meanwhile ends the rest, but not at once: others may come with them.
                 self.stopping.wait(min(rest, GATHER_SECONDS))
-                arrivals.hear(wakeups.wait(max(rest - GATHER_SECONDS, pause, 0.0)))
+                arrivals.hear(wakeups.wait(max(rest - GATHER_SECONDS, pause)))
 
     def _run_timed(self, connection: Connection, arrivals: Arrivals) -> int:
         heard = arrivals.take()

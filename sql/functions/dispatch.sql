@@ -22,7 +22,7 @@ create or replace function partywall.dispatch(
     from_queues text[], known_tasks text[], arrivals text[], batch_limit integer, in_flight_limit integer,
     resend_after interval, in_flight_spare integer default 0, in_flight_seconds float8 default null,
     bundle_limit integer default 1, bundle_seconds float8 default 0, come_and_go float8 default 0.5,
-    can_overtake boolean default true
+    can_overtake boolean default false
 )
 returns table (
     tenant_id uuid, tenant_slug text, job_id uuid, task_name text, queue text, nonce uuid, overtakes boolean
@@ -37,7 +37,6 @@ as $$
 declare
     lane         constant text := from_queues[1];
     clock        float8;
-    clock_before float8;
     at_broker    record;
     resent       integer;
     room         integer;
@@ -86,9 +85,8 @@ begin
                 case when can_overtake then 1 else shortened_to end * in_flight_seconds - at_broker.seconds,
                 bundle_limit, shortened_to * bundle_seconds, clock
             );
-        clock_before := clock;
         select lanes.virtual_time into clock from partywall_private.lanes as lanes where lanes.lane = from_queues[1];
-        perform partywall_private.set_aside(lane, clock_before, clock);
+        perform partywall_private.set_aside(lane, clock);
     end if;
 end
 $$;

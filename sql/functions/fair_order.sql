@@ -282,9 +282,8 @@ $$;
 
 -- Takes tenants that were passed over out of the way: they have as much in flight as they may, and go on from where the
 -- clock is, like everybody who had nothing to start; or nothing of theirs may start at all, and they leave the order.
-create or replace function partywall_private.set_aside(
-    in_lane text, clock_before float8, clock float8
-)
+-- However far the clock went: who is behind it is not looked for.
+create or replace function partywall_private.set_aside(in_lane text, clock float8)
 returns void
 language sql
 volatile
@@ -297,6 +296,5 @@ as $$
     where turns.tenant_id = limits.tenant_id
       and turns.lane = in_lane
       and turns.waiting
-      and turns.virtual_time >= set_aside.clock_before - 1
       and turns.virtual_time < set_aside.clock - 0.5
 $$;

@@ -377,7 +377,15 @@ begin
             where served.tokens_left is not null
               and served.jobs > 0
             on conflict on constraint buckets_pkey do update
-            set tokens = excluded.tokens,
+            -- With what was given back since this statement began to look.
+            set tokens = excluded.tokens + buckets.tokens - coalesce(
+                    (
+                        select seen.tokens
+                        from partywall_private.buckets as seen
+                        where seen.tenant_id = excluded.tenant_id
+                    ),
+                    buckets.tokens
+                ),
                 filled_at = excluded.filled_at
         ),
         moved_on as (

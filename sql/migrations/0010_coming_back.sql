@@ -30,4 +30,5 @@ drop function if exists partywall_private.next_jobs(
 );
 drop function if exists partywall_private.eligible_turns(text, float8, integer, integer);
 drop function if exists partywall_private.settle(text, float8);
+drop function if exists partywall_private.set_aside(text, float8, float8);
 drop function if exists partywall_private.require_items(jsonb);

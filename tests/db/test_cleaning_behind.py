@@ -169,6 +169,25 @@ def test_nothing_is_cleaned_behind_a_commit_that_is_refused(
         assert_clean(look(connections.next()), backend_pid=before.backend_pid)
 
 
+def test_where_it_is_refused_at_its_end_the_commit_stands_and_another_session_goes_on(
+    database: Database, acme: TestTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was begun by no BEGIN ends with the pipeline, and may be refused there."""
+    database.do("create table app.twice (n integer unique deferrable initially deferred)")
+    database.do("grant insert on app.twice to partywall_worker")
+    attempt = start_one(acme)
+    with bundle_connections(Role.WORKER) as connections:
+        connection = enter(connections, attempt)
+        connection.execute(text(LEFTOVERS["a setting"]))
+        monkeypatch.setattr(cleaning, "_RINSE_PLANS", (("insert into app.twice values (1), (1)", ()),))
+        attempts.finish(connection, result=None, is_last=False)
+        monkeypatch.undo()
+
+        assert look(connections.next()).state == CLEAN
+    database.do("drop table app.twice")
+    assert_state(acme, attempt, "succeeded")
+
+
 def test_a_failure_after_it_is_cleaned_as_every_other(acme: TestTenant, connections: BundleConnections) -> None:
     attempt = start_one(acme)
     connection = enter(connections, attempt)

@@ -5,9 +5,11 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
+from db.limits import pause_tenant
 from db.roles import Role
-from db.session import tenant_session
+from db.session import platform_connection, tenant_session
 from db.steering import cancel_job
+from db.tenants import resume_tenant
 from tests.databases import Database, TestTenant
 from tests.db.limiting import limit
 from tests.db.ordering import LONG, SHORT, backlog, shares, takes
@@ -162,6 +164,25 @@ def test_what_a_tenant_had_while_nobody_wanted_it_is_no_debt(
     backlog(acme, 4)
 
     assert shares(dispatch_all(batch_limit=8)) == {"acme": 4, "zeta": 4}
+    if is_limited:
+        limit(other, max_running=None)
+        assert "other" in shares(dispatch_all(batch_limit=8))
+
+
+def test_who_could_not_start_anything_meanwhile_is_not_left_behind(
+    database: Database, acme: TestTenant, zeta: TestTenant
+) -> None:
+    takes(database, TASK, 60)
+    backlog(acme, 3)
+    dispatch_all(batch_limit=2)
+    with platform_connection(Role.OPERATOR) as connection:
+        pause_tenant(connection, "acme", reason=None)
+        # What was taken back is given back, and the clock goes on.
+        dispatch_all()
+        dispatch_all()
+        resume_tenant(connection, "acme")
+
+    assert shares(dispatch_all()) == {"acme": 3}
 
 
 def test_what_a_tenant_had_while_another_wanted_it_is_one(

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from db import attempts
 from db.engine import TENANT, dispose_async_engines, engine_for
@@ -191,6 +191,18 @@ def test_a_refused_token_is_told_in_a_pipeline_of_the_drivers_own(database: Data
             driver.execute("select 1").fetchall()
 
     assert refusal.value.sqlstate == TokenExpiredError.sqlstate
+
+
+def test_a_refusal_at_the_end_of_a_transaction_that_nobody_began_is_raised(
+    database: Database, acme: TestTenant
+) -> None:
+    database.do("create table app.once (n integer unique deferrable initially deferred)")
+    database.do("grant insert on app.once to partywall_worker")
+    try:
+        with platform_connection(Role.WORKER, context=acme.context) as connection, pytest.raises(IntegrityError):
+            connection.execute(text("insert into app.once values (1), (1)"))
+    finally:
+        database.do("drop table app.once")
 
 
 class StrikeError(Exception):

@@ -172,6 +172,7 @@ def test_a_new_connection_when_the_idle_one_was_killed(database: Database) -> No
 def test_without_the_reset_everything_would_be_left(acme: TestTenant, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests above can see what they guard against."""
     monkeypatch.setattr(cleaning, "on_reset", lambda dbapi_connection, record, state: dbapi_connection.rollback())
+    monkeypatch.setattr(cleaning, "DISCARD_ALL", ())
     engine.dispose_engines()
     for name, statement in LEFTOVERS.items():
         if name in ("a statement timeout", "read only", "a role"):

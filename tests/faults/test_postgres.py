@@ -4,6 +4,7 @@ import os
 import pwd
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from bench.chaos.database import Database
 from cli.stack.postgres import EmbeddedPostgres
 from db.engine import dispose_engines
+from tasks.execution import TELL_SECONDS
 from tests.api.server import serving
 from tests.databases import TestTenant, make_template
 from tests.db.notes import rows_of, write_note
@@ -62,11 +64,17 @@ def test_a_restart_costs_the_running_attempts_and_nothing_else(
 def test_an_attempt_that_fails_of_a_restart_says_so_when_postgresql_is_back(
     system: Site, tenant: TestTenant, postgres_of_its_own: Database, tmp_path: Path
 ) -> None:
-    begun = tmp_path / "begun"
-    job_id = system.enqueue(tenant, "faults.asks", {"begun": str(begun), "go_on": str(begun)})
-    wait_until(begun.exists, timeout_seconds=30, what="the body has begun")
-    postgres_of_its_own.restart()
-    job = system.wait(tenant, job_id, timeout_seconds=60)
+    # On a machine that has much else to do it takes longer to restart than an attempt waits.
+    for number in range(5):
+        begun = tmp_path / f"begun-{number}"
+        job_id = system.enqueue(tenant, "faults.asks", {"begun": str(begun), "go_on": str(begun)})
+        wait_until(begun.exists, timeout_seconds=30, what="the body has begun")
+        began = time.monotonic()
+        postgres_of_its_own.restart()
+        was_away_seconds = time.monotonic() - began
+        job = system.wait(tenant, job_id, timeout_seconds=60)
+        if was_away_seconds < TELL_SECONDS / 2:
+            break
 
     assert (job.state, job.attempt) == ("succeeded", 2)
     assert attempts_of(system, job_id) == [(1, "failed"), (2, "succeeded")]

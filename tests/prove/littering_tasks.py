@@ -19,6 +19,7 @@ def _sweep_nothing(dbapi_connection: Any, record: Any, state: Any) -> None:
 def _break_the_engine(**_: Any) -> None:
     # In the worker alone: the tests import this module too.
     cleaning.on_reset = _sweep_nothing
+    cleaning.DISCARD_ALL = ()  # type: ignore[misc]
 
 
 class Litter(BaseModel):

@@ -135,6 +135,7 @@ UNCOUNTED_LOCKS = replaced(
 
 def _careless_reset(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(cleaning, "on_reset", lambda dbapi_connection, record, state: dbapi_connection.rollback())
+    patch.setattr(cleaning, "DISCARD_ALL", ())
 
 
 CARELESS_POOL = Weakness("connections go back to the pool as they are", patch=_careless_reset)

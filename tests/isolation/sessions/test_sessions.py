@@ -96,6 +96,7 @@ def test_a_leak_is_found_when_discard_all_is_taken_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cleaning, "on_reset", lambda dbapi_connection, record, state: dbapi_connection.rollback())
+    monkeypatch.setattr(cleaning, "DISCARD_ALL", ())
 
     with pytest.raises(AssertionError):
         play(room(), admin, tenants, FINDING)
@@ -120,6 +121,7 @@ def test_a_leak_is_found_when_the_context_is_the_sessions_instead(
     """What most libraries do: set it when the connection is taken, take it off when it comes back."""
     monkeypatch.setattr(engine, "opening", lambda context, *, one_statement: (("begin", ()),))
     monkeypatch.setattr(cleaning, "on_reset", _take_off)
+    monkeypatch.setattr(cleaning, "DISCARD_ALL", ())
     monkeypatch.setattr(machine, "enter", _put_on)
 
     with pytest.raises(AssertionError):
