@@ -2,10 +2,10 @@
 -- for messages that only wait.
 
 -- `at_broker` messages of the queue wait at the broker, each of one nonce: those that were sent last, because it gives
--- them out in order, but for the few that overtake. What was sent before them and was not claimed is lost, or with a
--- worker that is about to claim it; `lost_after` is how long that may take, and doubles with every send. Returns what to
--- send again, the oldest first, at most `batch_limit`. Where that is wrong, a message is there twice: both have the
--- same nonce, and the second claim finds nothing. A queue in which other things wait as well is believed to hold our
+-- them out in order, but for the few that overtake. What was sent before them and not claimed is lost, or with a worker
+-- that is about to claim it; `lost_after` is how long that may take, and doubles with every send. Returns what to send
+-- again, the oldest first, at most `batch_limit`. Where that is wrong, a message is there twice: both have the same
+-- nonce, and the second claim finds nothing. A queue in which other things wait as well is believed to hold our
 -- messages, too: those are then sent again by `dispatch`.
 create or replace function partywall.resend_lost(
     from_queue text, known_tasks text[], at_broker integer, lost_after interval, batch_limit integer
