@@ -18,6 +18,7 @@ from cli.stack.broker import Broker
 from cli.stack.child import running_child
 from cli.stack.ports import any_free_port
 from tasks.proof.processes import PROJECT
+from tasks.urgency import STEPS
 from tests.servers.rabbitmq import LOGIN, rabbitmq
 
 
@@ -36,6 +37,11 @@ class AnyBroker(Protocol):
     def empty(self) -> None: ...
 
     def waiting(self, queue: str) -> int: ...
+
+
+def lists_of(queue: str) -> list[str]:
+    """Return the lists in which kombu keeps a queue on Redis, one for each priority."""
+    return [queue if step == 0 else f"{queue}\x06\x16{step}" for step in STEPS]
 
 
 class RedisBroker:
@@ -76,7 +82,7 @@ class RedisBroker:
         Raises:
             BrokerDownError: it did not answer.
         """
-        return int(self._ask("LLEN", queue)) + int(self._ask("HLEN", "unacked"))
+        return sum(self._ask("LLEN", each) for each in lists_of(queue)) + self._ask("HLEN", "unacked")
 
     def _ask(self, *command: str) -> int:
         client = redis.Redis.from_url(self.url, socket_timeout=5, socket_connect_timeout=2)

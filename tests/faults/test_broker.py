@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from bench.chaos.black_hole import BlackHole
-from bench.chaos.brokers import AnyBroker
+from bench.chaos.brokers import AnyBroker, lists_of
 from tests.api.server import serving
 from tests.databases import TestTenant
 from tests.db.notes import rows_of
@@ -105,7 +105,7 @@ def test_what_the_promoted_replica_never_got_is_sent_again(
     with replica_of(broker, tmp_path) as (url, replica):
         with busy() as running:
             replicated = at_the_broker(system, tenant, broker)
-            wait_until(lambda: replica.llen(QUEUE) > 0, timeout_seconds=10)
+            wait_until(lambda: sum(replica.llen(each) for each in lists_of(QUEUE)) > 0, timeout_seconds=10)
             replica.replicaof("NO", "ONE")
             acknowledged_only = at_the_broker(system, tenant, broker)
             line.lead_to(url)
