@@ -46,13 +46,14 @@ begin
       and jobs.state || '' = 'running'
     returning jobs.attempt, jobs.worker, jobs.worker_id, jobs.started_at into job;
 
-    if not found then
+    if found then
+        insert into partywall.attempts (tenant_id, job_id, attempt, outcome, worker, worker_id, started_at, ended_at)
+        values (
+            mine.tenant_id, mine.job_id, job.attempt, 'succeeded', job.worker, job.worker_id, job.started_at, ends_at
+        );
+    else
         perform partywall_private.raise_lease_lost(mine.job_id, mine.attempt);
     end if;
-    insert into partywall.attempts (tenant_id, job_id, attempt, outcome, worker, worker_id, started_at, ended_at)
-    values (
-        mine.tenant_id, mine.job_id, job.attempt, 'succeeded', job.worker, job.worker_id, job.started_at, ends_at
-    );
 end
 $$;
 

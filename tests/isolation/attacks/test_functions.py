@@ -101,6 +101,12 @@ ATTACKS = (
     called("own_limits", "own_limits()", FORGED, opened_by=(SUPERUSER, NO_SIGNATURE)),
     forbidden("tenants_top", "select * from partywall.tenants_top(100)"),
     called("waiting_on", "waiting_on('{b_dispatched_job}')", FORGED, opened_by=(SUPERUSER, NO_SIGNATURE)),
+    called(
+        "waiting_on_each",
+        "waiting_on_each(array['{b_dispatched_job}']::uuid[])",
+        FORGED,
+        opened_by=(SUPERUSER, NO_SIGNATURE),
+    ),
     forbidden(
         "retry_job", FORGED, "select partywall.retry_job('{b_finished_job}')", opened_by=(SUPERUSER, NO_SIGNATURE)
     ),
