@@ -12,6 +12,7 @@ from tests.databases import TestTenant
 from tests.db.notes import rows_of
 from tests.faults.conftest import Busy, See
 from tests.faults.filling import full
+from tests.faults.quiet import quiet_afterwards
 from tests.faults.replica import replica_of
 from tests.servers.brokers import QUEUE
 from tests.site import Site
@@ -117,9 +118,10 @@ def test_what_the_promoted_replica_never_got_is_sent_again(
 
 @pytest.mark.storm
 def test_connections_that_nobody_answers_any_more_are_given_up(
-    system: Site, tenant: TestTenant, line: BlackHole, see: See
+    system: Site, tenant: TestTenant, broker: AnyBroker, line: BlackHole, see: See
 ) -> None:
-    system.run(tenant, "faults.writes")  # by connections that are there from now on
+    with quiet_afterwards(broker):
+        system.run(tenant, "faults.writes")  # by connections that are there from now on
     kept = len(rows_of(tenant))
     line.strand()
 

@@ -1,0 +1,42 @@
+"""Waiting until a worker has nothing more to tell its broker: it would tell it into silence, and give that up first."""
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import redis
+
+from bench.chaos.brokers import AnyBroker, RedisBroker
+from tests.servers.brokers import QUEUE
+from tests.waiting import wait_until
+
+
+@contextmanager
+def quiet_afterwards(broker: AnyBroker) -> Iterator[None]:
+    """Run one job in the block; leave when its worker has acknowledged the message and told Flower of its success.
+
+    On RabbitMQ, where each connection is given up by itself, the block is all.
+    """
+    if not isinstance(broker, RedisBroker):
+        yield
+        return
+    with closing(redis.Redis.from_url(broker.url)) as client, closing(_subscription(client)) as events:
+        yield
+        wait_until(
+            lambda: _is_success(events.get_message(ignore_subscribe_messages=True, timeout=0.1)), timeout_seconds=10
+        )
+    wait_until(lambda: broker.waiting(QUEUE) == 0, timeout_seconds=10)
+
+
+def _subscription(client: redis.Redis) -> Any:
+    events: Any = client.pubsub()  # type: ignore[no-untyped-call]
+    events.psubscribe("*celeryev*")
+    return events
+
+
+def _is_success(message: Any) -> bool:
+    if message is None:
+        return False
+    return b"task-succeeded" in base64.b64decode(json.loads(message["data"])["body"])
