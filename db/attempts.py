@@ -36,7 +36,7 @@ class Outcome(StrEnum):
     TIMED_OUT = "timed_out"
     CANCELLED = "cancelled"
     HANDED_BACK = "handed_back"
-    """Its worker was told to stop. It does not count as a try."""
+    """Its worker was told to stop, or it had not begun when its message ended. It does not count as a try."""
     KILLED = "killed"
     """The process that ran it was killed, and its worker saw it."""
     LOST = "lost"

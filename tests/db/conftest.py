@@ -14,8 +14,11 @@ from cli.stack.postgres import EmbeddedPostgres
 from db import sql_files
 from db.engine import dispose_engines, engine_for
 from db.roles import Role
+from db.session import platform_connection
+from db.workers import register
 from tests.databases import TEMPLATE, Database, clone, drop, in_use_by, let_everybody_lock
 from tests.db.notes import create_notes
+from tests.db.work import TESTS, dispatch_all
 
 # Emptying takes a tenth of the time of a new database. A test that changes more than rows takes `own_database`.
 _EMPTY = """
@@ -120,3 +123,11 @@ def heard(database: Database) -> Iterator[Callable[[], list[str]]]:
     with psycopg.connect(database.url(Role.DISPATCHER), autocommit=True) as listening:
         listening.execute("listen partywall_jobs")
         yield lambda: [each.payload for each in listening.notifies(timeout=0.2)]
+
+
+@pytest.fixture
+def running_system(database: Database) -> None:
+    """A worker with two slots that was heard of, and a dispatcher that has looked."""
+    with platform_connection(Role.WORKER) as connection:
+        register(connection, TESTS, pool="threads", queues=["default"], slots=2)
+    dispatch_all()

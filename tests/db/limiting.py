@@ -13,6 +13,8 @@ from db.session import platform_connection
 from tests.databases import Database, TestTenant
 from tests.db.work import dispatch_all, enqueue_one
 
+ONE_AN_HOUR = 1 / 3600
+
 
 def limit(tenant: TestTenant, **changes: float | None) -> None:
     """Let the operator set limits of the tenant's own."""
@@ -41,6 +43,15 @@ def enqueue_some(tenant: TestTenant, count: int, *, task_name: str = "notes.writ
 def dispatched(*queues: str, batch_limit: int = 100) -> Counter[str]:
     """Return how many jobs of each tenant are dispatched now, by slug."""
     return Counter(message.tenant_slug for message in dispatch_all(*queues, batch_limit=batch_limit))
+
+
+def let_pass(database: Database, *, seconds: float = 0, hours: float = 0) -> None:
+    """Let that much time pass for every bucket, and for who waits for one."""
+    for change in (
+        "partywall_private.buckets set filled_at = filled_at - make_interval(secs => :seconds)",
+        "partywall_private.turns set not_before = not_before - make_interval(secs => :seconds)",
+    ):
+        database.do(f"update {change}", seconds=seconds + 3600 * hours)
 
 
 @contextmanager
